@@ -1,0 +1,150 @@
+"""The compliance desk's rows: the audit chain, purge certificates, exports."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from provisioning.ids import new_id
+from provisioning.models import Organization, User
+
+
+class AuditHead(models.Model):
+    """The newest link of one audit chain: one chain an organization, and one of the platform (no organization).
+
+    Locked last in every transaction that writes audit events, so that links never fork.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    chain = models.CharField(max_length=40, unique=True)
+    organization = models.OneToOneField(
+        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )  # fmt: skip
+    sequence = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("audit head")
+        verbose_name_plural = _("audit heads")
+
+    def __str__(self) -> str:
+        return self.chain
+
+
+class AuditEvent(models.Model):
+    """Who did what to what, when, from where, before and after. Append-only (triggers), hash-chained."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    chain = models.CharField(max_length=40)
+    organization = models.ForeignKey(Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    sequence = models.PositiveBigIntegerField()
+    previous_hash = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(max_length=64)
+    happened_at = models.DateTimeField()
+    actor = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    actor_label = models.CharField(max_length=500)
+    via = models.CharField(max_length=16)
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    action = models.CharField(max_length=64)
+    target_type = models.CharField(max_length=64)
+    target_id = models.CharField(max_length=64)
+    target_label = models.CharField(max_length=500)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    content_access = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("audit event")
+        verbose_name_plural = _("audit events")
+        constraints = [
+            # A chain has one event a place; also serves verification in order.
+            models.UniqueConstraint(fields=["chain", "sequence"], name="audit_sequence_once"),
+        ]
+        indexes = [
+            # The audit log page, newest first.
+            models.Index(fields=["organization", "-sequence"], name="audit_page"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.sequence}"
+
+
+class PurgeRun(models.Model):
+    """The certificate of one organization's purge of one night: cutoff, counts, digest; no content."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="purge_runs")
+    night = models.DateField()
+    cutoff = models.DateTimeField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    messages_deleted = models.PositiveBigIntegerField(default=0)
+    receipts_deleted = models.PositiveBigIntegerField(default=0)
+    messages_kept = models.PositiveBigIntegerField(default=0)
+    running_digest = models.CharField(max_length=64, blank=True)
+    previous = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="next")
+    digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("purge run")
+        verbose_name_plural = _("purge runs")
+        constraints = [
+            # One certificate an organization and night; a run that was stopped is taken up again.
+            models.UniqueConstraint(fields=["organization", "night"], name="purge_run_once_a_night"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization} {self.night}"
+
+
+class ExportState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("Expired")
+
+
+class Export(models.Model):
+    """A package of retained texts that an officer asked for: what was chosen, how far it is, what came out."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="exports")
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(_("name"), max_length=200)
+    users = models.ManyToManyField(User, blank=True, related_name="+")
+    numbers = models.JSONField(default=list, help_text=_("E.164 numbers, own or counterpart; empty: any."))
+    begins_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=8, choices=ExportState.choices, default=ExportState.WAITING)
+    snapshot_at = models.DateTimeField(null=True, blank=True)
+    messages_total = models.PositiveBigIntegerField(default=0)
+    messages_done = models.PositiveBigIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    file_name = models.CharField(max_length=255, blank=True)
+    file_size = models.PositiveBigIntegerField(default=0)
+    file_sha256 = models.CharField(max_length=64, blank=True)
+    manifest = models.JSONField(default=dict)
+    downloads = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("export")
+        verbose_name_plural = _("exports")
+        indexes = [
+            # The Exports tab, newest first.
+            models.Index(fields=["organization", "-created_at"], name="exports_page"),
+            # The purge asks which running exports hold a range.
+            models.Index(
+                fields=["organization", "state"],
+                condition=models.Q(state__in=["waiting", "running"]),
+                name="exports_holding",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

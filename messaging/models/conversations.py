@@ -1,0 +1,45 @@
+"""Conversations: one user, one own number, one counterpart."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from provisioning.ids import new_id
+from provisioning.models import Organization, PhoneNumber, User
+
+
+class Conversation(models.Model):
+    """What one user and one counterpart texted over one own number.
+
+    When the number moves to another user, this stays with the first. The row's lock gives `last_seq`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="conversations")
+    number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="conversations")
+    own_e164 = models.CharField(max_length=16)
+    counterpart = models.CharField(max_length=16)
+    last_seq = models.PositiveBigIntegerField(default=0)
+    last_message = models.ForeignKey(
+        "messaging.Message", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    unread_count = models.PositiveIntegerField(default=0)
+    changed_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        constraints = [
+            # Two inbound texts at once never make two conversations.
+            models.UniqueConstraint(fields=["user", "number", "counterpart"], name="conversation_once"),
+        ]
+        indexes = [
+            # The inbox list, newest first (keyset), and "changed since" for the live stream.
+            models.Index(fields=["user", "-changed_at", "-id"], name="inbox_list"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.own_e164} and {self.counterpart}"

@@ -1,0 +1,180 @@
+"""The message: the queue of record and the retained record in one row."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from messaging.models.carriers import CarrierAccount
+from messaging.models.conversations import Conversation
+from provisioning.ids import new_id
+from provisioning.models import Organization, PhoneNumber, User
+
+
+class Direction(models.TextChoices):
+    INBOUND = "in", _("Received")
+    OUTBOUND = "out", _("Sent")
+
+
+class Status(models.TextChoices):
+    """What is known of a text. Labels are what the sender sees; ranks and moves are in messaging/states.py."""
+
+    RECEIVED = "received", _("Received")
+    SCHEDULED = "scheduled", _("Scheduled")
+    QUEUED = "queued", _("Queued")
+    CANCELLED = "cancelled", _("Cancelled")
+    SENDING = "sending", _("Sending")
+    UNCONFIRMED = "unconfirmed", _("Outcome unknown")
+    FAILED = "failed", _("Failed")
+    BLOCKED = "blocked", _("Blocked")
+    SENT = "sent", _("Sent")
+    DELIVERED = "delivered", _("Delivered")
+    UNDELIVERED = "undelivered", _("Not delivered")
+
+
+class Kind(models.TextChoices):
+    PERSON = "person", _("Written by a person")
+    AUTOMATIC = "automatic", _("Automatic reply")
+
+
+class Withheld(models.TextChoices):
+    """Why an inbound text was recorded but not delivered to a user."""
+
+    MMS = "mms", _("It had an attachment")
+    INTERNATIONAL = "international", _("It came from outside the US and Canada")
+    UNASSIGNED = "unassigned", _("The number had no user")
+    TEXTING_OFF = "texting_off", _("Texting was off for the user")
+
+
+class BlockedBy(models.TextChoices):
+    PLATFORM = "platform", _("Texting Hub")
+    PROVIDER = "provider", _("The provider")
+    CARRIER = "carrier", _("The carrier")
+
+
+class Encoding(models.TextChoices):
+    GSM7 = "gsm7", _("GSM-7")
+    UCS2 = "ucs2", _("UCS-2")
+
+
+class Message(models.Model):
+    """One text. It copies both numbers, the organization and the user, so provisioning never rewrites history.
+
+    Only messaging/states.py writes `status` after the row is made. Each fact keeps its time in a column of its own.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="messages")
+    number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="messages")
+    conversation = models.ForeignKey(
+        Conversation, null=True, blank=True, on_delete=models.PROTECT, related_name="messages"
+    )
+    seq = models.PositiveBigIntegerField(null=True, blank=True)
+    direction = models.CharField(max_length=3, choices=Direction.choices)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PERSON)
+    own_e164 = models.CharField(max_length=16)
+    counterpart = models.CharField(max_length=32)
+    body = models.TextField()
+    search_text = models.TextField(editable=False)
+    encoding = models.CharField(max_length=4, choices=Encoding.choices)
+    segments = models.PositiveSmallIntegerField()
+
+    status = models.CharField(max_length=12, choices=Status.choices)
+    reason = models.CharField(max_length=32, blank=True)
+    carrier_code = models.CharField(max_length=32, blank=True)
+    blocked_by = models.CharField(max_length=10, choices=BlockedBy.choices, blank=True)
+    withheld = models.CharField(max_length=16, choices=Withheld.choices, blank=True)
+    asks_to_stop = models.BooleanField(default=False)
+
+    carrier_account = models.ForeignKey(
+        CarrierAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="messages"
+    )
+    carrier_message_id = models.CharField(max_length=128, blank=True)
+
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    request_digest = models.CharField(max_length=64, blank=True)
+    resend_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends")
+    in_reply_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replies")
+
+    accepted_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    lease_token = models.UUIDField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sending_at = models.DateTimeField(null=True, blank=True)
+    unconfirmed_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    blocked_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    undelivered_at = models.DateTimeField(null=True, blank=True)
+    status_event_at = models.DateTimeField(null=True, blank=True)
+    status_receipt_id = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [
+            # The thread, newest first (keyset); and no two texts of a conversation share a place.
+            models.UniqueConstraint(
+                fields=["conversation", "seq"], condition=models.Q(seq__isnull=False), name="message_place_once"
+            ),
+            # One accepted text per key and user, however often the client repeats the request.
+            models.UniqueConstraint(
+                fields=["user", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="idempotency_key_once_a_user",
+            ),
+            # A carrier that repeats an inbound webhook does not make a second message.
+            models.UniqueConstraint(
+                fields=["carrier_account", "carrier_message_id"],
+                condition=models.Q(direction=Direction.INBOUND) & ~models.Q(carrier_message_id=""),
+                name="inbound_once",
+            ),
+            # Exactly one automatic reply to an inbound text.
+            models.UniqueConstraint(
+                fields=["in_reply_to"], condition=models.Q(kind=Kind.AUTOMATIC), name="one_automatic_reply"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(direction=Direction.INBOUND, status=Status.RECEIVED)
+                | (models.Q(direction=Direction.OUTBOUND) & ~models.Q(status=Status.RECEIVED)),
+                name="only_inbound_is_received",
+            ),
+        ]
+        indexes = [
+            # The relay's look at one number: what is queued there, by due time.
+            models.Index(
+                fields=["number", "due_at"],
+                condition=models.Q(status__in=[Status.SCHEDULED, Status.QUEUED]),
+                name="messages_waiting",
+            ),
+            # Head of the line: is an earlier text of the conversation still queued or sending?
+            models.Index(
+                fields=["conversation", "seq"],
+                condition=models.Q(status__in=[Status.QUEUED, Status.SENDING]),
+                name="messages_in_line",
+            ),
+            # The sweep for texts whose worker vanished while sending.
+            models.Index(
+                fields=["leased_until"], condition=models.Q(status=Status.SENDING), name="messages_sending"
+            ),
+            # Receipts that carry only the carrier's id.
+            models.Index(
+                fields=["carrier_account", "carrier_message_id"],
+                condition=models.Q(direction=Direction.OUTBOUND) & ~models.Q(carrier_message_id=""),
+                name="messages_by_carrier_id",
+            ),
+            # The nightly purge and exports: one organization, oldest first (keyset).
+            models.Index(fields=["organization", "accepted_at", "id"], name="messages_by_age"),
+            # A STOP blocks what is still waiting for that person.
+            models.Index(
+                fields=["organization", "counterpart"],
+                condition=models.Q(status__in=[Status.SCHEDULED, Status.QUEUED]),
+                name="messages_waiting_for",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return str(self.pk)

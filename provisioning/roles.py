@@ -1,0 +1,100 @@
+"""Who may do what: five roles, the permissions each grants, and the decorators that views declare themselves with.
+
+Default deny: a page or API operation that declares nothing is refused, and tests/test_architecture.py finds it.
+Someone of another organization gets 404 (querysets are scoped), someone without the permission 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from provisioning.models import Role, RoleAssignment, User
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+class Permission(StrEnum):
+    VIEW_ORGANIZATION = "view_organization"
+    CHANGE_ORGANIZATION = "change_organization"
+    VIEW_USERS = "view_users"
+    CHANGE_USERS = "change_users"
+    USE_INBOX = "use_inbox"
+    READ_RETAINED_MESSAGES = "read_retained_messages"
+
+
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.FULL_ADMIN: frozenset({
+        Permission.VIEW_ORGANIZATION, Permission.CHANGE_ORGANIZATION,
+        Permission.VIEW_USERS, Permission.CHANGE_USERS,
+    }),
+    Role.READ_ONLY_ADMIN: frozenset({Permission.VIEW_ORGANIZATION, Permission.VIEW_USERS}),
+    Role.USER_ADMIN: frozenset({Permission.VIEW_ORGANIZATION, Permission.VIEW_USERS, Permission.CHANGE_USERS}),
+    Role.LOCATION_ADMIN: frozenset({Permission.VIEW_USERS, Permission.CHANGE_USERS}),
+    Role.COMPLIANCE_OFFICER: frozenset({Permission.READ_RETAINED_MESSAGES}),
+}  # fmt: skip
+"""Reading and sending texts is every member's own; no administrator's role grants a message body."""
+
+
+def assignments_of(user: User) -> list[RoleAssignment]:
+    """The user's roles, read once a request (kept on the instance)."""
+    kept: list[RoleAssignment] | None = getattr(user, "_kept_assignments", None)
+    if kept is None:
+        kept = list(RoleAssignment.objects.filter(user_id=user.pk, organization_id=user.organization_id))
+        user._kept_assignments = kept  # type: ignore[attr-defined]
+    return kept
+
+
+def permissions_of(user: User) -> frozenset[Permission]:
+    """Everything the user may do. Operators and deactivated users: nothing here."""
+    if not user.is_active or user.organization_id is None:
+        return frozenset()
+    granted = {Permission.USE_INBOX}
+    for assignment in assignments_of(user):
+        granted |= GRANTS[Role(assignment.role)]
+    return frozenset(granted)
+
+
+def administered_locations(user: User) -> frozenset[Any] | None:
+    """Ids of the locations a location administrator is bound to; None for everyone who is not bound."""
+    roles = assignments_of(user)
+    if any(Permission.VIEW_USERS in GRANTS[Role(a.role)] and a.location_id is None for a in roles):
+        return None
+    return frozenset(a.location_id for a in roles if a.location_id is not None)
+
+
+def requires(*needed: Permission) -> Callable[[View[P]], View[P]]:
+    """A page for people with every one of these permissions; others of the organization get 403."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            user: Any = request.user
+            if not user.is_authenticated or not permissions_of(user) >= set(needed):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        checked.access = needed  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
+
+
+def signed_in(view: View[P]) -> View[P]:
+    """A page for everyone who is signed in, operators too."""
+    view.access = ()  # type: ignore[attr-defined]
+    return view
+
+
+def public(view: View[P]) -> View[P]:
+    """A page for everyone. Say why in the view's docstring."""
+    view.access = None  # type: ignore[attr-defined]
+    opened: View[P] = login_not_required(view)
+    return opened

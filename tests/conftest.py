@@ -1,0 +1,57 @@
+"""What every test has: two organizations (so isolation is tested everywhere), and a clock that stands still."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from provisioning.models import Organization, User
+from tests import factories
+
+
+@pytest.fixture
+def organization(db: Any) -> Organization:
+    return factories.OrganizationFactory(name="Northwind Dental Supply")
+
+
+@pytest.fixture
+def other_organization(db: Any) -> Organization:
+    return factories.OrganizationFactory(name="Contoso Optical")
+
+
+@pytest.fixture
+def user(organization: Organization) -> User:
+    """An end user who can text."""
+    return factories.texting_user(organization)
+
+
+@pytest.fixture
+def stranger(other_organization: Organization) -> User:
+    """An end user of another organization who can text."""
+    return factories.texting_user(other_organization)
+
+
+@pytest.fixture
+def full_admin(organization: Organization) -> User:
+    person = factories.UserFactory(organization=organization, location=None)
+    return factories.with_role(person, "full_admin")
+
+
+@pytest.fixture
+def officer(organization: Organization) -> User:
+    person = factories.UserFactory(organization=organization, location=None)
+    return factories.with_role(person, "compliance_officer")
+
+
+@pytest.fixture
+def signed_in_as() -> Any:
+    """`signed_in_as(user)` is a browser (Django's test client) with that person signed in."""
+
+    def sign_in(person: User) -> Client:
+        client = Client()
+        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return sign_in

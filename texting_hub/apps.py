@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class TextingHubConfig(AppConfig):
+    name = "texting_hub"
+    verbose_name = _("Texting Hub")
+
+    def ready(self) -> None:
+        """Connect the live stream to what the apps announce."""
+        from texting_hub import live  # noqa: F401, PLC0415  (apps must be loaded first)

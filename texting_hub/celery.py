@@ -1,0 +1,77 @@
+"""Celery: which queues exist, which task goes where, what runs when. Tasks are wake-ups; the database is the queue."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "texting_hub.settings")
+
+app = Celery("texting_hub")
+
+QUEUES = {
+    "relay": "texts on their way to carriers; a worker of its own",
+    "general": "purge, exports, sweeps",
+}
+
+ROUTES = {
+    "messaging.relay_due": {"queue": "relay"},
+    "messaging.*": {"queue": "general"},
+    "compliance.*": {"queue": "general"},
+}
+
+BEAT = {
+    "relay sweep: what a lost wake-up left": {"task": "messaging.relay_sweep", "schedule": 5.0},
+    "receipts whose message was not there yet": {"task": "messaging.match_orphans", "schedule": 60.0},
+    "exports whose worker vanished": {"task": "compliance.resume_exports", "schedule": 60.0},
+    "exports past their end": {"task": "compliance.expire_exports", "schedule": crontab(minute=15)},
+    "nightly purge": {"task": "compliance.purge_messages", "schedule": crontab(hour=2, minute=0)},
+}
+
+
+
+
+def broker_url(redis_url: str) -> str:
+    """Celery's spelling of a Redis address: a UNIX socket is redis+socket:// there, unix:// elsewhere."""
+    return redis_url.replace("unix://", "redis+socket://", 1)
+
+
+def configure(redis_url: str) -> None:
+    """Read everything Celery needs to know from here; there is no other place."""
+    app.conf.update(
+        broker_url=broker_url(redis_url) if redis_url else "memory://",
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=2,
+        broker_transport_options={
+            # A killed worker's unacknowledged task comes back after the timeout plus one sweep (interval x throttle).
+            "visibility_timeout": 120,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+            "socket_connect_timeout": 2,
+            "socket_timeout": 30,
+            "socket_keepalive": not redis_url.startswith("unix:"),
+            "max_retries": 1,
+            # Two copies on one Redis keep apart.
+            "global_keyprefix": os.environ.get("BROKER_PREFIX", ""),
+        },
+        task_publish_retry=False,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_default_queue="general",
+        task_create_missing_queues=True,
+        task_routes=ROUTES,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        beat_schedule=BEAT,
+        timezone="UTC",
+    )
+
+
+configure(os.environ.get("REDIS_URL", ""))
+app.autodiscover_tasks(["messaging", "compliance"])

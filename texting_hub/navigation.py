@@ -1,0 +1,72 @@
+"""What stands around every page: navigation for the pages a person may open, the account, the demonstration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+
+from provisioning.models import Role, User
+from provisioning.roles import Permission, assignments_of, permissions_of
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    label: str
+    url: str
+    icon: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    entries: list[Entry]
+
+
+def _pages() -> list[tuple[str, str, str, str, Permission]]:
+    """Section, label, URL name, icon, permission; in the order shown. Only pages that exist."""
+    return [
+        ("", _("Inbox"), "inbox", "inbox", Permission.USE_INBOX),
+        (_("Management"), _("Users"), "users", "users", Permission.VIEW_USERS),
+        (_("Services"), _("Calling"), "service_settings", "phone", Permission.VIEW_ORGANIZATION),
+        (_("Compliance"), _("Messages"), "exports", "scale", Permission.READ_RETAINED_MESSAGES),
+    ]
+
+
+def sections(user: User, path: str) -> list[Section]:
+    """The navigation of one person, with the entry of the page shown marked."""
+    granted = permissions_of(user)
+    found: dict[str, list[Entry]] = {}
+    for title, label, name, icon, permission in _pages():
+        if permission in granted:
+            url = reverse(name)
+            root = "/" + url.strip("/").split("/")[0] + "/"
+            found.setdefault(title, []).append(Entry(label, url, icon, path.startswith(root)))
+    return [Section(title, entries) for title, entries in found.items()]
+
+
+def role_title(user: User) -> str:
+    """The person's roles in words, for the account menu."""
+    if user.is_staff:
+        return _("Provider operator")
+    titles = [str(Role(assignment.role).label) for assignment in assignments_of(user)]
+    return ", ".join(dict.fromkeys(titles)) or _("User")
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context for templates/base.html."""
+    context: dict[str, Any] = {
+        "demonstration": settings.DEMONSTRATION,
+        "handset_url": settings.SIMULATOR_URL if settings.DEMONSTRATION else "",
+    }
+    user: Any = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        context["navigation"] = SimpleLazyObject(lambda: sections(user, request.path))
+        context["role_title"] = SimpleLazyObject(lambda: role_title(user))
+    return context
