@@ -1,7 +1,22 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
 
 
 class ProvisioningConfig(AppConfig):
     name = "provisioning"
+    default = True
     verbose_name = _("Provisioning")
+
+    def ready(self) -> None:
+        """Write sign-ins, sign-outs and failed sign-ins to the audit log."""
+        from provisioning import sign_in  # noqa: PLC0415  (apps must be loaded first)
+
+        sign_in.connect()
+
+
+class OperatorAdminConfig(admin_apps.AdminConfig):
+    """In place of django.contrib.admin in INSTALLED_APPS: the provider operators' site."""
+
+    default = False
+    default_site = "provisioning.operators.OperatorSite"

@@ -28,6 +28,7 @@ FIELD_KEYS: list[str] = kept["FIELD_KEYS"].split(",")
 DEBUG = False
 DEMONSTRATION = env.bool("DEMONSTRATION", default=False)
 SIMULATOR_URL = env.str("SIMULATOR_URL", default="")
+DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="") if DEMONSTRATION else ""
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 SECURE = PUBLIC_URL.startswith("https://")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
@@ -43,7 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.admin",
+    "provisioning.apps.OperatorAdminConfig",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -128,6 +129,10 @@ AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_TEMPLATE = "texting_hub/locked_out.html"
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
+AXES_USERNAME_CALLABLE = "provisioning.sign_in.attempted_name"
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
 
 LANGUAGE_CODE = "en-us"
 LANGUAGES = [("en", "English")]

@@ -1,0 +1,8 @@
+"""What provider operators see of this app: customers, people, registration, roles.
+
+Phone numbers are registered by messaging/admin.py, which knows the carriers that numbers send through.
+"""
+
+from provisioning.admin import access, organizations, people, registration
+
+__all__ = ["access", "organizations", "people", "registration"]

@@ -1,0 +1,1 @@
+"""Pages: sign-in, Service Settings, Users, and a user's Calling > Business Texting."""
