@@ -1,0 +1,47 @@
+"""Why someone can or can't text: twelve requirements, each a code, a state, a sentence and a remedy.
+
+Every rule stands twice, side by side: `state()` in Python over facts, `met()` and `waiting()` as SQL conditions.
+tests/provisioning/test_eligibility_agrees.py proves that the two say the same of every state of the database.
+
+requirements.py        what a requirement is, and the base of every rule
+facts.py               what the Python rules look at
+organization_rules.py  customer_type calling_plan texting_location addon_license healthcare registration
+user_rules.py          location_country location_pstn license primary_number number_capability number_campaign
+standing.py            the rules put together: checklists, and who can text
+reach.py               how many can
+"""
+
+from provisioning.eligibility.organization_rules import ORGANIZATION_RULES
+from provisioning.eligibility.reach import LocationReach, SwitchReach, able_to_text_by_location, switch_reach
+from provisioning.eligibility.requirements import Gate, Requirement, RequirementState
+from provisioning.eligibility.standing import (
+    Standing,
+    annotate_organization,
+    annotate_standing,
+    check_organization,
+    check_user,
+    facts_of,
+    standing,
+    standings,
+)
+from provisioning.eligibility.user_rules import USER_RULES
+
+__all__ = [
+    "ORGANIZATION_RULES",
+    "USER_RULES",
+    "Gate",
+    "LocationReach",
+    "Requirement",
+    "RequirementState",
+    "Standing",
+    "SwitchReach",
+    "able_to_text_by_location",
+    "annotate_organization",
+    "annotate_standing",
+    "check_organization",
+    "check_user",
+    "facts_of",
+    "standing",
+    "standings",
+    "switch_reach",
+]

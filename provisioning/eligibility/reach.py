@@ -1,0 +1,67 @@
+"""How many users can text: per location for Service Settings, and around the organization's switch for its dialogs."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Q
+
+from provisioning.eligibility.requirements import Gate
+from provisioning.eligibility.standing import able_if_enabled, yes_or_no
+from provisioning.enablement import enabled_if
+from provisioning.models import Organization, User
+
+
+@dataclass(frozen=True, slots=True)
+class LocationReach:
+    """`able` of `users` active users of a location can text."""
+
+    able: int
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchReach:
+    """Active users, and how many of them can text with the organization's switch on, and off."""
+
+    users: int
+    able_when_on: int
+    able_when_off: int
+
+    @property
+    def hang_on_switch(self) -> int:
+        """How many gain texting when it is switched on, and lose it when it is switched off."""
+        return self.able_when_on - self.able_when_off
+
+
+def able_to_text_by_location(organization: Organization) -> dict[uuid.UUID, LocationReach]:
+    """Every location that has active users, in one aggregate query."""
+    enabled = enabled_if(organization_on=organization.texting_enabled)
+    rows = (
+        User.objects.filter(organization=organization, is_active=True, location__organization_id=F("organization_id"))
+        .annotate(able=yes_or_no(enabled & able_if_enabled(Gate.TEXTING)))
+        .order_by()
+        .values_list("location_id")
+        .annotate(able_users=Count("pk", filter=Q(able=True)), users=Count("pk"))
+    )
+    return {location_id: LocationReach(able, users) for location_id, able, users in rows}
+
+
+def switch_reach(organization: Organization) -> SwitchReach:
+    """One aggregate query. A healthcare customer that has not attested yet counts nobody: attest first, then ask."""
+    counts = (
+        User.objects.filter(organization=organization, is_active=True)
+        .annotate(
+            able=yes_or_no(able_if_enabled(Gate.TEXTING)),
+            on=yes_or_no(enabled_if(organization_on=True)),
+            off=yes_or_no(enabled_if(organization_on=False)),
+        )
+        .order_by()
+        .aggregate(
+            users=Count("pk"),
+            able_when_on=Count("pk", filter=Q(able=True, on=True)),
+            able_when_off=Count("pk", filter=Q(able=True, off=True)),
+        )
+    )
+    return SwitchReach(**counts)

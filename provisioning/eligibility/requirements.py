@@ -1,0 +1,155 @@
+"""What a requirement is, and what every rule has: its state in Python, the same as SQL, and its words."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from django.db.models import Case, CharField, Q, Value, When
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+    from provisioning.eligibility.facts import OrganizationFacts, UserFacts
+
+
+class RequirementState(StrEnum):
+    """WAITING: on another requirement, or on somebody else's answer; nothing to fix here yet."""
+
+    MET = "met"
+    NOT_MET = "not_met"
+    WAITING = "waiting"
+
+    @property
+    def label(self) -> str:
+        """The word at the end of the checklist's line."""
+        return str(_STATE_LABELS[self])
+
+
+_STATE_LABELS = {
+    RequirementState.MET: _("Met"),
+    RequirementState.NOT_MET: _("Not met"),
+    RequirementState.WAITING: _("Waiting"),
+}
+
+
+class Gate(StrEnum):
+    """What an unmet requirement stops. SENDING lets customers' replies still arrive."""
+
+    TEXTING = "texting"
+    SENDING = "sending"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One line of a checklist. `sentence` and `remedy` are empty when it is met; `detail` says what was found."""
+
+    code: str
+    state: RequirementState
+    label: str
+    detail: str
+    sentence: str
+    remedy: str
+    gates: Gate
+
+    @property
+    def met(self) -> bool:
+        return self.state is RequirementState.MET
+
+    @property
+    def stops_texting(self) -> bool:
+        """Not met, and not only sending waits for it."""
+        return not self.met and self.gates is Gate.TEXTING
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """Where an SQL condition starts from: how it reaches the organization's fields and id."""
+
+    prefix: str
+    key: str
+
+    def where(self, **conditions: Any) -> Q:
+        """Conditions on fields of the organization."""
+        return Q(**{self.prefix + name: value for name, value in conditions.items()})
+
+
+FROM_ORGANIZATION = Root(prefix="", key="pk")
+FROM_USER = Root(prefix="organization__", key="organization_id")
+
+FactsT = TypeVar("FactsT", "OrganizationFacts", "UserFacts")
+
+
+class Rule(ABC, Generic[FactsT]):
+    """One requirement. Subclasses put `state()` and its SQL next to each other, and say it in words."""
+
+    code: ClassVar[str]
+    label: ClassVar[StrPromise]
+    gates: ClassVar[Gate] = Gate.TEXTING
+
+    not_met: ClassVar[StrPromise]
+    """Shown when it is not met."""
+    not_met_for_user: ClassVar[StrPromise | None] = None
+    """The same on a user's page and in the composer, where Cisco words it otherwise."""
+    awaited: ClassVar[StrPromise | None] = None
+    """Shown while somebody outside (the carrier, the registry) has yet to answer."""
+
+    @abstractmethod
+    def state(self, facts: FactsT) -> RequirementState:
+        """The state, in Python."""
+
+    @abstractmethod
+    def met(self, root: Root) -> Q:
+        """The condition under which `state()` is MET. It may be NULL in SQL, which counts as no."""
+
+    def waiting(self, root: Root) -> Q | None:
+        """The condition under which `state()`, when not MET, is WAITING; None: never."""
+        return None
+
+    def waits_for(self, facts: FactsT) -> str:
+        """When WAITING on an earlier requirement, the sentence that names it; otherwise empty."""
+        return ""
+
+    def detail(self, facts: FactsT) -> str:
+        """What was found, in a few words; empty when the label says it all."""
+        return ""
+
+    @abstractmethod
+    def remedy(self, facts: FactsT) -> str:
+        """What to do when it is not met or waiting, and who does it."""
+
+    def sentence(self, state: RequirementState, *, for_user: bool) -> str:
+        """What to show when this is the first requirement that is not met."""
+        if state is RequirementState.WAITING and self.awaited is not None:
+            return str(self.awaited)
+        return str(self.not_met_for_user or self.not_met) if for_user else str(self.not_met)
+
+    def requirement(self, facts: FactsT, *, for_user: bool) -> Requirement:
+        """The line of a user's checklist, or of the organization's."""
+        state = self.state(facts)
+        unmet = state is not RequirementState.MET
+        return Requirement(
+            code=self.code,
+            state=state,
+            label=str(self.label),
+            detail=self.detail(facts),
+            sentence=(self.waits_for(facts) or self.sentence(state, for_user=for_user)) if unmet else "",
+            remedy=self.remedy(facts) if unmet else "",
+            gates=self.gates,
+        )
+
+    def state_in_sql(self, root: Root) -> Case:
+        """`state()` as an SQL expression."""
+        waiting = self.waiting(root)
+        whens = [When(self.met(root), then=Value(RequirementState.MET.value))]
+        if waiting is not None:
+            whens.append(When(waiting, then=Value(RequirementState.WAITING.value)))
+        return Case(*whens, default=Value(RequirementState.NOT_MET.value), output_field=CharField())
+
+
+def met_if(condition: bool) -> RequirementState:
+    """MET or NOT_MET."""
+    return RequirementState.MET if condition else RequirementState.NOT_MET

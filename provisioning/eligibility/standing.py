@@ -1,0 +1,169 @@
+"""The rules put together: checklists for pages, and who can text right now, in Python and as SQL.
+
+A user can text (receive) when active, enabled, and every requirement that gates texting is met. Sending takes the
+requirements that gate sending as well. `registration` never stops a customer's reply from arriving.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import BooleanField, Case, CharField, Q, QuerySet, Value, When
+from django.utils.translation import gettext as _
+
+from provisioning.eligibility.facts import OrganizationFacts, UserFacts
+from provisioning.eligibility.organization_rules import ORGANIZATION_RULES, TextingLocationRule
+from provisioning.eligibility.requirements import (
+    FROM_ORGANIZATION,
+    FROM_USER,
+    Gate,
+    Requirement,
+    RequirementState,
+    Rule,
+)
+from provisioning.eligibility.user_rules import USER_RULES
+from provisioning.enablement import annotate_enablement, resolve
+from provisioning.models import Organization, User
+
+TEXTING_OFF: Final = "texting_off"
+USER_INACTIVE: Final = "user_inactive"
+
+_SHARED_RULES = tuple(rule for rule in ORGANIZATION_RULES if not isinstance(rule, TextingLocationRule))
+"""The organization's rules as a user's checklist shows them; the user's own location stands for texting_location."""
+RULES_OF_USERS: Final[tuple[Rule[Any], ...]] = (*_SHARED_RULES, *USER_RULES)
+
+
+def check_user(user: User, *, organization_facts: OrganizationFacts | None = None) -> list[Requirement]:
+    """The checklist of one user, in the order of the table; give the facts to check many users of one organization."""
+    facts = UserFacts.of(user, organization_facts)
+    shared = [rule.requirement(facts.organization, for_user=True) for rule in _SHARED_RULES]
+    return shared + [rule.requirement(facts, for_user=True) for rule in USER_RULES]
+
+
+def check_organization(organization: Organization, *, for_user: bool = False) -> list[Requirement]:
+    """The checklist of Service Settings; `for_user` words it as a user's page does."""
+    facts = OrganizationFacts.of(organization)
+    return [rule.requirement(facts, for_user=for_user) for rule in ORGANIZATION_RULES]
+
+
+def facts_of(organization: Organization | None) -> OrganizationFacts:
+    """What `check_user()` can be given, read once for many users."""
+    return OrganizationFacts.of(organization)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a user can text now. `code` is empty when all is well, `sentence` is what the composer shows.
+
+    The code is `user_inactive`, `texting_off`, or the first unmet requirement: of those that gate texting, then
+    of those that gate sending.
+    """
+
+    enabled: bool
+    can_receive: bool
+    can_send: bool
+    code: str
+    sentence: str
+
+
+def standing(user: User) -> Standing:
+    """The standing of one user, by the Python rules."""
+    enabled = resolve(user).enabled
+    requirements = check_user(user)
+    unmet = first_unmet(requirements)
+    able = user.is_active and enabled
+    return Standing(
+        enabled=enabled,
+        can_receive=able and (unmet is None or unmet.gates is Gate.SENDING),
+        can_send=able and unmet is None,
+        code=_code(user.is_active, enabled, unmet.code if unmet is not None else ""),
+        sentence=_sentence(user.is_active, enabled, unmet.sentence if unmet is not None else ""),
+    )
+
+
+def first_unmet(requirements: Iterable[Requirement]) -> Requirement | None:
+    """The one to name: what stops texting comes before what only stops sending."""
+    unmet = [requirement for requirement in requirements if not requirement.met]
+    return min(unmet, key=lambda requirement: requirement.gates is Gate.SENDING, default=None)
+
+
+def _code(active: bool, enabled: bool, unmet: str) -> str:
+    if not active:
+        return USER_INACTIVE
+    return unmet if enabled else TEXTING_OFF
+
+
+def _sentence(active: bool, enabled: bool, unmet: str) -> str:
+    if not active:
+        return _("This user is deactivated and can’t text")
+    return unmet if enabled else _("Business Texting is off for you. Ask your administrator to turn it on")
+
+
+def annotate_standing(queryset: QuerySet[User]) -> QuerySet[User]:
+    """Add the enablement, `req_<code>` for every rule of a user's checklist, `can_text`, `can_send`, `first_unmet`.
+
+    No grouping and no join that multiplies: every look is a join on a unique key or an EXISTS on an index, so the
+    cost is that of the rows the query returns.
+    """
+    states = {f"req_{rule.code}": rule.state_in_sql(FROM_USER) for rule in RULES_OF_USERS}
+    queryset = annotate_enablement(queryset).annotate(**states)
+    return queryset.annotate(
+        can_text=yes_or_no(Q(effective_enabled=True) & able_if_enabled(Gate.TEXTING)),
+        can_send=yes_or_no(Q(effective_enabled=True) & able_if_enabled(Gate.TEXTING, Gate.SENDING)),
+        first_unmet=_first_unmet_in_sql(),
+    )
+
+
+def able_if_enabled(*gates: Gate) -> Q:
+    """Active users who meet every requirement with one of these gates."""
+    able = Q(is_active=True)
+    for rule in RULES_OF_USERS:
+        if rule.gates in gates:
+            able &= rule.met(FROM_USER)
+    return able
+
+
+def yes_or_no(condition: Q) -> Case:
+    """The condition as a boolean column; NULL is no."""
+    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+
+
+def _first_unmet_in_sql() -> Case | Value:
+    """`first_unmet()`, built from its end: met means look further, anything else (NULL too) is the answer."""
+    expression: Case | Value = Value("", output_field=CharField())
+    for rule in sorted(RULES_OF_USERS, key=lambda rule: rule.gates is Gate.SENDING)[::-1]:
+        expression = Case(
+            When(rule.met(FROM_USER), then=expression), default=Value(rule.code), output_field=CharField()
+        )  # fmt: skip
+    return expression
+
+
+def annotate_organization(queryset: QuerySet[Organization]) -> QuerySet[Organization]:
+    """Add `req_<code>` for every requirement of the organization."""
+    return queryset.annotate(
+        **{f"req_{rule.code}": rule.state_in_sql(FROM_ORGANIZATION) for rule in ORGANIZATION_RULES}
+    )
+
+
+def standings(user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Standing]:
+    """The standing of each user, in one query: the relay's look at a batch just before it goes out."""
+    rows = annotate_standing(User.objects.filter(pk__in=list(user_ids)).order_by())
+    return {user.pk: _standing_of_row(user) for user in rows}
+
+
+def _standing_of_row(row: Any) -> Standing:
+    """`row` is a User of `annotate_standing()`."""
+    sentence = ""
+    for rule in RULES_OF_USERS:
+        if rule.code == row.first_unmet:
+            sentence = rule.sentence(RequirementState(getattr(row, f"req_{rule.code}")), for_user=True)
+    return Standing(
+        enabled=row.effective_enabled,
+        can_receive=row.can_text,
+        can_send=row.can_send,
+        code=_code(row.is_active, row.effective_enabled, row.first_unmet),
+        sentence=_sentence(row.is_active, row.effective_enabled, sentence),
+    )

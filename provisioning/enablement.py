@@ -1,0 +1,119 @@
+"""Is Business Texting on for a user, and who decided: the user's own setting, the location's, or the organization's.
+
+The value is computed, never copied: a user's on or off wins over the location's, which wins over the organization's.
+It stands here twice, in Python and as SQL; tests/provisioning/test_eligibility_agrees.py proves the two equal.
+A location of another organization (which no page can give a user) decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from provisioning.models import Location, TextingSetting, User
+
+
+class Source(StrEnum):
+    """Whose setting decides."""
+
+    USER = "user"
+    LOCATION = "location"
+    ORGANIZATION = "organization"
+
+    @property
+    def label(self) -> str:
+        """In words, to stand below the value."""
+        return str(_SOURCE_LABELS[self])
+
+
+_SOURCE_LABELS = {
+    Source.USER: _("From override"),
+    Source.LOCATION: _("From the location"),
+    Source.ORGANIZATION: _("From the organization default"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The effective value, and where it comes from."""
+
+    enabled: bool
+    source: Source
+
+
+def resolve(user: User) -> Resolution:
+    """The effective value for one user. Provider operators, who have no organization, are off."""
+    if user.texting_setting != TextingSetting.DEFAULT:
+        return Resolution(user.texting_setting == TextingSetting.ON, Source.USER)
+    return resolve_default(user)
+
+
+def resolve_default(user: User) -> Resolution:
+    """What the user has, or would have, without an override: "Use the default configuration for the organization"."""
+    location = own_location(user)
+    if location is not None and location.texting_setting != TextingSetting.DEFAULT:
+        return Resolution(location.texting_setting == TextingSetting.ON, Source.LOCATION)
+    organization = user.organization
+    return Resolution(organization is not None and organization.texting_enabled, Source.ORGANIZATION)
+
+
+def resolve_location(location: Location) -> Resolution:
+    """The effective value for users of the location who have no override."""
+    if location.texting_setting != TextingSetting.DEFAULT:
+        return Resolution(location.texting_setting == TextingSetting.ON, Source.LOCATION)
+    return Resolution(location.organization.texting_enabled, Source.ORGANIZATION)
+
+
+def own_location(user: User) -> Location | None:
+    """The user's location, if it is one of the user's own organization."""
+    location = user.location
+    return location if location is not None and location.organization_id == user.organization_id else None
+
+
+_USER_DECIDES = ~Q(texting_setting=TextingSetting.DEFAULT)
+_LOCATION_DECIDES = Q(location__organization_id=F("organization_id")) & Q(
+    location__texting_setting__in=[TextingSetting.ON, TextingSetting.OFF]
+)
+
+
+def annotate_enablement(queryset: QuerySet[User]) -> QuerySet[User]:
+    """Add `effective_enabled` and `enablement_source`, the same as `resolve()` says."""
+    return queryset.annotate(
+        effective_enabled=Case(
+            When(enabled_if(organization_on=Q(organization__texting_enabled=True)), then=Value(True)),
+            default=Value(False),
+            output_field=BooleanField(),
+        ),
+        enablement_source=Case(
+            When(_USER_DECIDES, then=Value(Source.USER.value)),
+            When(_LOCATION_DECIDES, then=Value(Source.LOCATION.value)),
+            default=Value(Source.ORGANIZATION.value),
+            output_field=CharField(),
+        ),
+    )
+
+
+def enabled_if(*, organization_on: Q | bool) -> Q:
+    """Users for whom texting is on; with True or False, if the organization's switch stood there."""
+    by_user = Q(texting_setting=TextingSetting.ON)
+    deferring = Q(texting_setting=TextingSetting.DEFAULT)
+    by_location = deferring & _LOCATION_DECIDES & Q(location__texting_setting=TextingSetting.ON)
+    if organization_on is False:
+        return by_user | by_location
+    by_organization = deferring & (_no_location_decides())
+    if organization_on is not True:
+        by_organization &= organization_on
+    return by_user | by_location | by_organization
+
+
+def _no_location_decides() -> Q:
+    """The opposite of `_LOCATION_DECIDES`, spelled out because SQL's NOT leaves NULL as it is."""
+    return (
+        Q(location__isnull=True)
+        | Q(organization__isnull=True)
+        | ~Q(location__organization_id=F("organization_id"))
+        | Q(location__texting_setting=TextingSetting.DEFAULT)
+    )
