@@ -80,7 +80,9 @@ class PurgeRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     messages_deleted = models.PositiveBigIntegerField(default=0)
     receipts_deleted = models.PositiveBigIntegerField(default=0)
-    messages_kept = models.PositiveBigIntegerField(default=0)
+    messages_kept = models.PositiveBigIntegerField(default=0, help_text=_("Held: a running export covers them."))
+    messages_unfinished = models.PositiveBigIntegerField(default=0, help_text=_("Still on their way to the carrier."))
+    last_batch_at = models.DateTimeField(null=True, blank=True)
     running_digest = models.CharField(max_length=64, blank=True)
     previous = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="next")
     digest = models.CharField(max_length=64, blank=True)
@@ -92,6 +94,12 @@ class PurgeRun(models.Model):
             # One certificate an organization and night; a run that was stopped is taken up again.
             models.UniqueConstraint(fields=["organization", "night"], name="purge_run_once_a_night"),
         ]
+        indexes = [
+            # Runs that were stopped, to be taken up again.
+            models.Index(
+                fields=["night"], condition=models.Q(finished_at__isnull=True), name="purge_runs_unfinished"
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.organization} {self.night}"
@@ -120,6 +128,8 @@ class Export(models.Model):
     snapshot_at = models.DateTimeField(null=True, blank=True)
     messages_total = models.PositiveBigIntegerField(default=0)
     messages_done = models.PositiveBigIntegerField(default=0)
+    held_until = models.DateTimeField(help_text=_("Until then its range is kept from the purge while it waits or runs."))
+    checkpoint = models.JSONField(default=dict, help_text=_("Where the files end and the next batch begins."))
     lease_token = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
