@@ -9,6 +9,16 @@ from provisioning.ids import new_id
 from provisioning.models import Organization, PhoneNumber, User
 
 
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def visible_to(self, user: User) -> ConversationQuerySet:
+        """The user's own. Nobody reads another person's conversation here, whatever the role."""
+        return self.filter(user_id=user.pk)
+
+    def unread(self) -> ConversationQuerySet:
+        """With texts that were not opened yet."""
+        return self.filter(unread_count__gt=0)
+
+
 class Conversation(models.Model):
     """What one user and one counterpart texted over one own number.
 
@@ -29,6 +39,8 @@ class Conversation(models.Model):
     changed_at = models.DateTimeField()
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = ConversationQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
@@ -39,6 +51,10 @@ class Conversation(models.Model):
         indexes = [
             # The inbox list, newest first (keyset), and "changed since" for the live stream.
             models.Index(fields=["user", "-changed_at", "-id"], name="inbox_list"),
+            # The unread ones: their list, and how many there are.
+            models.Index(
+                fields=["user", "-changed_at", "-id"], condition=models.Q(unread_count__gt=0), name="inbox_unread"
+            ),
         ]
 
     def __str__(self) -> str:

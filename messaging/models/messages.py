@@ -57,6 +57,12 @@ class Encoding(models.TextChoices):
     UCS2 = "ucs2", _("UCS-2")
 
 
+class MessageQuerySet(models.QuerySet["Message"]):
+    def visible_to(self, user: User) -> MessageQuerySet:
+        """The user's own; a text withheld from the user (an attachment, from abroad) stays with compliance."""
+        return self.filter(user_id=user.pk, withheld="")
+
+
 class Message(models.Model):
     """One text. It copies both numbers, the organization and the user, so provisioning never rewrites history.
 
@@ -112,6 +118,8 @@ class Message(models.Model):
     undelivered_at = models.DateTimeField(null=True, blank=True)
     status_event_at = models.DateTimeField(null=True, blank=True)
     status_receipt_id = models.UUIDField(null=True, blank=True)
+
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("message")
