@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 from django.test import Client
+from hypothesis import settings as hypothesis_settings
 
 from provisioning.models import Organization, User
 from tests import factories
+
+# The same examples every time, so that a red build is red again; HYPOTHESIS_PROFILE=dev looks further, at random.
+hypothesis_settings.register_profile("ci", derandomize=True, max_examples=60, deadline=None, database=None)
+hypothesis_settings.register_profile("dev", max_examples=1000, deadline=None)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture
