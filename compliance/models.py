@@ -128,7 +128,9 @@ class Export(models.Model):
     snapshot_at = models.DateTimeField(null=True, blank=True)
     messages_total = models.PositiveBigIntegerField(default=0)
     messages_done = models.PositiveBigIntegerField(default=0)
-    held_until = models.DateTimeField(help_text=_("Until then its range is kept from the purge while it waits or runs."))
+    held_until = models.DateTimeField(
+        help_text=_("Until then its range is kept from the purge while it waits or runs.")
+    )
     checkpoint = models.JSONField(default=dict, help_text=_("Where the files end and the next batch begins."))
     lease_token = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)

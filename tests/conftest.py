@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
-from django.test import Client
+from django.db import connection
+from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
+from compliance import triggers
 from provisioning.models import Organization, User
 from tests import factories
 
@@ -16,6 +20,29 @@ from tests import factories
 hypothesis_settings.register_profile("ci", derandomize=True, max_examples=60, deadline=None, database=None)
 hypothesis_settings.register_profile("dev", max_examples=1000, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def flush_past_the_append_only_triggers() -> Iterator[None]:
+    """Tests that commit are followed by a flush of every table, which the audit log's triggers refuse."""
+    flush = TransactionTestCase._fixture_teardown
+
+    def without_triggers(case: TransactionTestCase) -> None:
+        triggers.remove(connection)
+        try:
+            flush(case)
+        finally:
+            triggers.install(connection)
+
+    with mock.patch.object(TransactionTestCase, "_fixture_teardown", without_triggers):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def static_files_without_a_manifest(settings: Any) -> None:
+    """Pages are rendered without `collectstatic`; that every file they name exists is collectstatic's own test."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
 
 @pytest.fixture
