@@ -1,1 +1,126 @@
-"""Not written yet."""
+"""What provider operators see of this app: carrier accounts, sending numbers, opt-outs. Never a text.
+
+Message, Conversation and Receipt are registered nowhere, so that no page, search or autocomplete of the admin can
+show a body. Carrier credentials go in and never come out: they are sealed, and the form never shows them again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from messaging import vault
+from messaging.models import CarrierAccount, OptOut, SendingNumber
+from provisioning.admin.numbers import PhoneNumberAdmin
+from provisioning.models import PhoneNumber
+from provisioning.operators import AnyModelForm, Inline, ReadOnlyAdmin, RecordedAdmin
+
+
+class WriteOnlyTextarea(forms.Textarea):
+    """Shows nothing of what it was given, not even after a mistake elsewhere in the form."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+class CarrierAccountForm(AnyModelForm):
+    credentials = forms.CharField(
+        label=gettext_lazy("Credentials"),
+        required=False,
+        widget=WriteOnlyTextarea(attrs={"rows": 4, "cols": 60, "autocomplete": "off", "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            'A JSON object, as in {"api_key": "…", "webhook_secret": "…"}. '
+            "It is encrypted and never shown again. Leave this empty to keep what is stored."
+        ),
+    )
+
+    class Meta:
+        model = CarrierAccount
+        fields = ("name", "carrier", "base_url", "paused")
+
+    def clean_credentials(self) -> dict[str, str]:
+        typed = self.cleaned_data["credentials"]
+        if not typed:
+            return {}
+        try:
+            values = json.loads(typed)
+        except ValueError:
+            values = None
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            raise forms.ValidationError(_("Enter a JSON object whose values are texts."))
+        return values
+
+
+@admin.register(CarrierAccount)
+class CarrierAccountAdmin(RecordedAdmin):
+    form = CarrierAccountForm
+    secret_fields = ("credentials",)
+    fixed_fields = ("carrier",)
+    readonly_fields = ("webhook_address", "has_credentials", "rejected_webhooks")
+    list_display = ("name", "carrier", "base_url", "paused", "rejected_webhooks")
+    search_fields = ("name",)
+
+    def save_model(self, request: HttpRequest, obj: CarrierAccount, form: AnyModelForm, change: bool) -> None:
+        if form.cleaned_data["credentials"]:
+            obj.sealed_credentials = vault.seal(form.cleaned_data["credentials"])
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description=gettext_lazy("Webhook address to give to the carrier"))
+    def webhook_address(self, account: CarrierAccount) -> str:
+        return settings.PUBLIC_URL + reverse("webhook", args=[account.pk]) if account.pk else "-"
+
+    @admin.display(description=gettext_lazy("Credentials are stored"), boolean=True)
+    def has_credentials(self, account: CarrierAccount) -> bool:
+        return bool(account.sealed_credentials)
+
+
+class SendingNumberInline(Inline):
+    """The carrier a number sends through, and how fast. Without a carrier account the number sends nothing."""
+
+    model = SendingNumber
+    fields = ("carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")
+    extra = 1
+    max_num = 1
+    can_delete = False
+
+
+@admin.register(PhoneNumber)
+class TextingNumberAdmin(PhoneNumberAdmin):
+    inlines = (SendingNumberInline,)
+
+    def save_formset(self, request: HttpRequest, form: AnyModelForm, formset: Any, change: bool) -> None:
+        """A sending number copies the organization of its number."""
+        for row in formset.forms:
+            row.instance.organization_id = form.instance.organization_id
+        super().save_formset(request, form, formset, change)
+
+
+@admin.register(SendingNumber)
+class SendingNumberAdmin(RecordedAdmin):
+    """Pace, limits and pause. Rows are made with their phone number."""
+
+    fields = ("number", "organization", "carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")
+    readonly_fields = ("number", "organization")
+    list_display = ("number", "organization", "carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")
+    list_filter = ("paused", "carrier_account")
+    list_select_related = ("number", "organization", "carrier_account")
+    search_fields = ("number__e164", "organization__name")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(OptOut)
+class OptOutAdmin(ReadOnlyAdmin):
+    list_display = ("counterpart", "organization", "number", "keyword", "opted_out_at", "lifted_at")
+    list_filter = ("keyword",)
+    list_select_related = ("organization", "number")
+    search_fields = ("counterpart", "organization__name")

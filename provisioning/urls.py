@@ -2,11 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from provisioning.views import sign_in
+from provisioning.views import service_settings, sign_in, users
 
 urlpatterns: list[URLPattern] = [
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
+    path("calling/service-settings/", service_settings.service_settings, name="service_settings"),
+    path("calling/service-settings/texting/", service_settings.organization_texting, name="organization_texting"),
+    path("users/", users.users, name="users"),
+    path("users/<uuid:user_id>/calling/", users.user_calling, name="user_calling"),
 ]
 
 api_urlpatterns: list[URLPattern] = []
