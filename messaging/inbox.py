@@ -1,4 +1,4 @@
-"""The read side of the inbox: whose conversations, in which order, with what in them. Nothing here writes but `mark_read`.
+"""The read side of the inbox: whose conversations, in which order, with what in them. Only `mark_read` writes.
 
 Every query starts from `.visible_to(user)`. Lists page by keyset (`changed_at`, then id; `seq` inside a thread), so a
 page costs the same wherever it is. A snippet is read through the `last_message` key and never copied: what the purge
@@ -40,7 +40,7 @@ class ConversationPage:
 
 @dataclass(frozen=True, slots=True)
 class ThreadPage:
-    """One page of a thread in the order it was said. `older` is the seq to page before, None where the thread begins."""
+    """One page of a thread in the order it was said. `older`: the seq to page before, None where the thread begins."""
 
     messages: list[Message]
     older: int | None

@@ -8,4 +8,4 @@ class TextingHubConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the live stream to what the apps announce."""
-        from texting_hub import live  # noqa: F401, PLC0415  (apps must be loaded first)
+        from texting_hub import live_receivers  # noqa: F401, PLC0415  (apps must be loaded first)

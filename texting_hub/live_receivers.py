@@ -1,0 +1,43 @@
+"""What the apps announce, passed on to live streams once it is committed. A failure here never reaches the write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from messaging.changes import ConversationChange, conversation_changed
+from provisioning.changes import Change, changed
+from texting_hub.live_redis import CONVERSATION, STANDING, organization_channel, publish, user_channel
+
+CONCERNS_ONE_USER = {"user"}
+CONCERNS_EVERYONE = {"organization", "location", "phonenumber", "brand", "campaign", "callingplan"}
+"""Targets (model names) whose change may open or close composers. Streams compare before they tell anyone."""
+
+
+@receiver(conversation_changed, dispatch_uid="live_conversation")
+def pass_on_conversation(change: ConversationChange, **kwargs: Any) -> None:
+    """To every browser of the conversation's user."""
+    publish(
+        user_channel(change.user_id),
+        CONVERSATION,
+        id=str(change.conversation_id),
+        changed_at=change.changed_at.isoformat(),
+    )
+
+
+@receiver(changed, dispatch_uid="live_standing")
+def pass_on_standing(change: Change, **kwargs: Any) -> None:
+    """A switch, an override, a sign-out, a deactivation: streams it may concern look again."""
+    channel = _channel_of(change)
+    if channel:
+        transaction.on_commit(lambda: publish(channel, STANDING), robust=True)
+
+
+def _channel_of(change: Change) -> str:
+    if change.target_type in CONCERNS_ONE_USER:
+        return user_channel(change.target_id)
+    if change.target_type in CONCERNS_EVERYONE and change.organization_id is not None:
+        return organization_channel(change.organization_id)
+    return ""
