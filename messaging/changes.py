@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 from django.dispatch import Signal
+
+from messaging.models import Conversation
 
 conversation_changed = Signal()
 """Sent with `change=ConversationChange(...)`, after the transaction committed."""
@@ -27,3 +32,18 @@ def announce(change: ConversationChange) -> None:
     transaction.on_commit(
         lambda: conversation_changed.send_robust(sender=ConversationChange, change=change), robust=True
     )
+
+
+def touch(conversation_ids: Collection[uuid.UUID], now: datetime) -> None:
+    """Say that these conversations look different from now on: `changed_at`, and an announcement on commit.
+
+    Inside the caller's transaction; locks the rows in order of id.
+    """
+    if not conversation_ids:
+        return
+    conversations = Conversation.objects.filter(pk__in=conversation_ids)
+    locked = conversations.select_for_update(no_key=True).order_by("pk").values_list("pk", "user_id")
+    changes = [ConversationChange(user_id, pk, now) for pk, user_id in locked]
+    conversations.update(changed_at=Greatest(F("changed_at"), Value(now)))
+    for change in changes:
+        announce(change)

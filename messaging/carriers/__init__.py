@@ -1,0 +1,29 @@
+"""Carriers: one file per carrier behind one protocol (base.py), found by the name in CarrierAccount.carrier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from messaging import vault
+from messaging.carriers.base import Carrier
+from messaging.carriers.simulator import SimulatedCarrier
+from messaging.models import CarrierAccount
+
+Maker = Callable[[str, Mapping[str, Any]], Carrier]
+"""Makes an adapter of an account's base URL and its unsealed credentials."""
+
+ADAPTERS: dict[str, Maker] = {"simulator": SimulatedCarrier}
+
+
+class UnknownCarrier(Exception):
+    """An account names a carrier for which there is no adapter."""
+
+
+def adapter_for(account: CarrierAccount) -> Carrier:
+    """The adapter of an account, with its credentials. Raises UnknownCarrier, vault.Unreadable."""
+    try:
+        make = ADAPTERS[account.carrier]
+    except KeyError:
+        raise UnknownCarrier(account.carrier) from None
+    return make(account.base_url, vault.unseal(account.sealed_credentials))

@@ -107,6 +107,7 @@ class Message(models.Model):
     due_at = models.DateTimeField()
     lease_token = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     sending_at = models.DateTimeField(null=True, blank=True)
     unconfirmed_at = models.DateTimeField(null=True, blank=True)
@@ -164,10 +165,27 @@ class Message(models.Model):
                 condition=models.Q(status__in=[Status.QUEUED, Status.SENDING]),
                 name="messages_in_line",
             ),
-            # The sweep for texts whose worker vanished while sending.
+            # The sweep for leases that ran out: of queued texts (free again) and of sending ones (unconfirmed).
             models.Index(
-                fields=["leased_until"], condition=models.Q(status=Status.SENDING), name="messages_sending"
+                fields=["leased_until"],
+                condition=models.Q(status__in=[Status.QUEUED, Status.SENDING], leased_until__isnull=False),
+                name="messages_leased",
             ),
+            # When a number's next text that the carrier put off may be tried again.
+            models.Index(
+                fields=["number", "retry_at"],
+                condition=models.Q(status=Status.QUEUED, retry_at__isnull=False),
+                name="messages_put_off",
+            ),
+            # Automatic replies go past pacing: found without walking over what people queued.
+            models.Index(
+                fields=["number"],
+                condition=models.Q(status=Status.QUEUED, kind=Kind.AUTOMATIC),
+                name="messages_automatic",
+            ),
+            # The sweep for texts that grew too old in the queue, and for scheduled ones that came due.
+            models.Index(fields=["due_at"], condition=models.Q(status=Status.QUEUED), name="messages_ageing"),
+            models.Index(fields=["due_at"], condition=models.Q(status=Status.SCHEDULED), name="messages_scheduled"),
             # Receipts that carry only the carrier's id.
             models.Index(
                 fields=["carrier_account", "carrier_message_id"],

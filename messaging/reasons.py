@@ -1,0 +1,38 @@
+"""Why a text was not delivered: our reasons, the same for every carrier, each with a sentence that says what to do.
+
+Carriers' own codes are mapped to these in tables beside the adapters. An unknown code becomes `carrier_rejected`.
+"""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Reason(TextChoices):
+    """The label is the sentence shown to the sender under the text."""
+
+    INVALID_DESTINATION = "invalid_destination", _("This number doesn’t exist. Check it, then send a new text.")
+    NOT_TEXTABLE = "not_textable", _("This number can’t receive texts; it may be a landline. Call instead.")
+    UNREACHABLE = "unreachable", _("The phone couldn’t be reached. It may be off or out of range. Try again later.")
+    OPTED_OUT = "opted_out", _("This person asked not to be texted. They can text START to change that.")
+    SPAM_BLOCKED = "spam_blocked", _("The carrier took it for spam. Reword it, and leave out links.")
+    SENDER_BLOCKED = "sender_blocked", _("This person’s carrier blocks your number. Ask your administrator.")
+    UNREGISTERED = "unregistered", _("Your number isn’t registered for business texting. Ask your administrator.")
+    SENDER_NOT_ENABLED = "sender_not_enabled", _("You can’t text at the moment. Ask your administrator.")
+    RATE_LIMITED = "rate_limited", _("Too many texts went out at once. Wait a few minutes, then send it again.")
+    DAILY_LIMIT = "daily_limit", _("The limit for today is reached. Send it again tomorrow.")
+    CONTENT_REJECTED = "content_rejected", _("This text isn’t allowed as it is written. Change it, then send it again.")
+    DESTINATION_NOT_ALLOWED = (
+        "destination_not_allowed",
+        _("Texts go to US and Canadian numbers only. Reach this person another way."),
+    )
+    EMERGENCY = "emergency", _("Emergency services can’t be texted from here. Call 911.")
+    CARRIER_REJECTED = "carrier_rejected", _("The carrier refused it. If this goes on, tell your administrator.")
+    CARRIER_ERROR = "carrier_error", _("The carrier had a problem. Send it again.")
+    TOO_OLD = "too_old", _("It couldn’t be sent within 24 hours. Send it again if it still matters.")
+
+
+def sentence(reason: str) -> str:
+    """What the sender reads for a stored reason; empty when there is none."""
+    return str(Reason(reason).label) if reason in Reason.values else ""
