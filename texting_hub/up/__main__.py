@@ -1,0 +1,54 @@
+"""`python -m texting_hub.up COMMAND`: what `./hub` runs once the environment is there."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from texting_hub.up import commands, testing
+from texting_hub.up.ports import DEFAULT_PORT
+from texting_hub.up.terminal import complain
+from texting_hub.up.words import Trouble, _
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line. What follows `manage` and `test` belongs to those programs and is not read here."""
+    root = argparse.ArgumentParser(prog="./hub", allow_abbrev=False)
+    chosen = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    up = chosen.add_parser("up", help=_("start everything"), allow_abbrev=False)
+    up.add_argument("--port", type=int, default=DEFAULT_PORT, help=_("of the pages; the simulator takes the next one"))
+    up.add_argument(
+        "--no-demo", dest="demo", action="store_false", help=_("no demonstration organization, no simulator")
+    )
+    up.set_defaults(run=commands.up)
+    down = chosen.add_parser("down", help=_("stop the running copy"), allow_abbrev=False)
+    down.set_defaults(run=commands.down)
+    status = chosen.add_parser("status", help=_("what runs, and who may sign in"), allow_abbrev=False)
+    status.add_argument("--json", action="store_true", help=_("for programs"))
+    status.set_defaults(run=commands.status)
+    for command in (up, down, status):
+        command.add_argument("--data", type=Path, default=commands.chosen_folder(), help=_("the data folder"))
+    return root
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code. Trouble is told in a sentence, without a traceback."""
+    try:
+        if arguments[:1] == ["manage"]:
+            commands.manage(arguments[1:])
+        if arguments[:1] == ["test"]:
+            return testing.test(arguments[1:])
+        options = parser().parse_args(arguments)
+        code: int = options.run(options)
+    except Trouble as trouble:
+        complain(str(trouble))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""The commands themselves: up, down, status, manage."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from texting_hub.up import demonstration, identity, programs
+from texting_hub.up.folder import DataFolder
+from texting_hub.up.programs import Copy
+from texting_hub.up.supervisor import Supervisor
+from texting_hub.up.terminal import say, table
+from texting_hub.up.words import ROOT, _
+
+RUNNING, NOT_RUNNING = 0, 3
+"""Exit codes of `status`, as service managers use them."""
+DOWN_SECONDS = 60
+"""Longer than all stages of an orderly stop together."""
+
+
+def chosen_folder() -> Path:
+    """HUB_DATA, which `./hub --data DIR` sets; otherwise .hub beside the code."""
+    return Path(os.environ.get("HUB_DATA") or ROOT / ".hub")
+
+
+def up(options: Namespace) -> int:
+    """Run a copy in the foreground until it is told to stop."""
+    os.umask(0o077)
+    began = time.monotonic()
+    folder = DataFolder(options.data)
+    demonstrates = options.demo and programs.simulator_exists()
+    copy = Copy(folder, options.port, demonstrates, dict(os.environ))
+
+    def announce() -> None:
+        say()
+        say(_("Texting Hub is ready (%(seconds).1f s).") % {"seconds": time.monotonic() - began})
+        for line in summary(folder, folder.read_run()):
+            say(line)
+        say()
+        say(_("Stop it with Ctrl-C or ./hub down."))
+
+    Supervisor(copy, announce).run()
+    say(_("Stopped. The data stays in %(folder)s") % {"folder": folder.path})
+    return 0
+
+
+def summary(folder: DataFolder, run: dict[str, Any]) -> list[str]:
+    """Addresses and one sign-in for each role."""
+    rows = [[_("Address"), run["url"]]]
+    if run["simulator_url"]:
+        rows.append([_("The customer's phone"), run["simulator_url"]])
+    rows += [[_("Data"), str(folder.path)], [_("Logs"), str(folder.logs)]]
+    lines = table(rows)
+    if run["simulator_url"]:
+        lines += ["", _("Sign in as"), *table(_sign_in_rows(folder))]
+    return lines
+
+
+def _sign_in_rows(folder: DataFolder) -> list[list[str]]:
+    sign_ins = demonstration.kept(folder).get("sign_ins", [])
+    return [[entry["role"], entry["name"], entry["email"], entry["password"]] for entry in sign_ins]
+
+
+def down(options: Namespace) -> int:
+    """Stop the running copy and wait until its last process is gone."""
+    folder = DataFolder(options.data)
+    run = folder.read_run()
+    if not is_running(folder, run):
+        say(_("Nothing is running with the data folder %(folder)s") % {"folder": folder.path})
+        return 0
+    os.kill(run["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_SECONDS
+    while identity.runs(run["pid"], run["start"]):
+        if time.monotonic() > deadline:
+            os.kill(run["pid"], signal.SIGKILL)
+            say(_("It did not stop within %(seconds)d s and was ended by force.") % {"seconds": DOWN_SECONDS})
+        time.sleep(0.1)
+    _wait_for_the_rest(run)
+    say(_("Stopped. The data stays in %(folder)s") % {"folder": folder.path})
+    return 0
+
+
+def _wait_for_the_rest(run: dict[str, Any]) -> None:
+    """After an end by force the watchdog needs an instant; what it cannot see is ended here."""
+    deadline = time.monotonic() + 5
+    for child in run["children"].values():
+        while child["pid"] and identity.runs(child["pid"], child["start"]):
+            if time.monotonic() > deadline:
+                identity.end_group(child["pid"], child["start"])
+            time.sleep(0.05)
+
+
+def is_running(folder: DataFolder, run: dict[str, Any]) -> bool:
+    """By the kernel's lock and by number and start time: a number alone may be another process by now."""
+    return bool(run) and folder.is_held() and identity.runs(run["pid"], run["start"])
+
+
+def status(options: Namespace) -> int:
+    """What runs, where, and who may sign in."""
+    folder = DataFolder(options.data)
+    run = folder.read_run()
+    running = is_running(folder, run)
+    if options.json:
+        say(json.dumps(_machine_readable(folder, run, running), indent=1))
+    elif running:
+        _tell_status(folder, run)
+    else:
+        say(_("Nothing is running with the data folder %(folder)s. Start it with ./hub up.") % {"folder": folder.path})
+    return RUNNING if running else NOT_RUNNING
+
+
+def _tell_status(folder: DataFolder, run: dict[str, Any]) -> None:
+    say(_("Texting Hub is running.") if run["ready"] else _("Texting Hub is starting or stopping."))
+    for line in summary(folder, run):
+        say(line)
+    say()
+    say(_("Processes"))
+    rows = [[_("supervisor"), str(run["pid"]), ""]]
+    rows += [_process_row(child) for child in run["children"].values()]
+    for line in table(rows):
+        say(line)
+
+
+def _process_row(child: dict[str, Any]) -> list[str]:
+    waiting = not child["pid"] or not identity.runs(child["pid"], child["start"])
+    restarts = _("restarted %(count)d times") % {"count": child["restarts"]} if child["restarts"] else ""
+    return [child["title"], _("waiting to start again") if waiting else str(child["pid"]), restarts]
+
+
+def _machine_readable(folder: DataFolder, run: dict[str, Any], running: bool) -> dict[str, Any]:
+    if not running:
+        return {"running": False, "data": str(folder.path)}
+    sign_ins = demonstration.kept(folder).get("sign_ins", []) if run["simulator_url"] else []
+    return {
+        "running": True,
+        "ready": run["ready"],
+        "pid": run["pid"],
+        "url": run["url"],
+        "simulator_url": run["simulator_url"],
+        "data": str(folder.path),
+        "sign_ins": sign_ins,
+        "processes": {name: child["pid"] for name, child in run["children"].items()},
+    }
+
+
+def manage(arguments: list[str]) -> NoReturn:
+    """Become manage.py, in the running copy's environment."""
+    environment = programs.environment_for_commands(DataFolder(chosen_folder()))
+    os.execve(sys.executable, [sys.executable, str(ROOT / "manage.py"), *arguments], environment)
