@@ -8,6 +8,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+import redis
 from django.db import connection
 from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
@@ -15,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from compliance import triggers
 from provisioning.models import Organization, User
 from tests import factories
+from texting_hub.up.testing import broker_for_tests
 
 # The same examples every time, so that a red build is red again; HYPOTHESIS_PROFILE=dev looks further, at random.
 hypothesis_settings.register_profile("ci", derandomize=True, max_examples=60, deadline=None, database=None)
@@ -89,3 +91,19 @@ def signed_in_as() -> Any:
         return client
 
     return sign_in
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The address of this test process's own Valkey (or Redis, see texting_hub/up/testing.py)."""
+    with broker_for_tests() as address:
+        yield address
+
+
+@pytest.fixture
+def valkey(broker: str, settings: Any) -> str:
+    """An empty Valkey for one test, which settings name too; its address."""
+    with redis.Redis.from_url(broker) as client:
+        client.flushdb()
+    settings.REDIS_URL = broker
+    return broker

@@ -129,7 +129,7 @@ def _tell_status(folder: DataFolder, run: dict[str, Any]) -> None:
 
 def _process_row(child: dict[str, Any]) -> list[str]:
     waiting = not child["pid"] or not identity.runs(child["pid"], child["start"])
-    restarts = _("restarted %(count)d times") % {"count": child["restarts"]} if child["restarts"] else ""
+    restarts = _("restarts: %(count)d") % {"count": child["restarts"]} if child["restarts"] else ""
     return [child["title"], _("waiting to start again") if waiting else str(child["pid"]), restarts]
 
 

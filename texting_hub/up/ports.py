@@ -60,12 +60,15 @@ def _next_free(port: int, pair: bool) -> int:
 
 
 def is_ready(port: int) -> bool:
-    """Whether the web process on that port answers, and its database too."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    """Whether the web process on that port answers, and its database too. Trouble when it answers with an error."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
+        status = connection.getresponse().status
     except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
+    if status not in {200, 503}:
+        raise Trouble(_("The web process answers with an error (HTTP %(status)d).") % {"status": status})
+    return status == 200

@@ -89,7 +89,7 @@ def _python(*arguments: str) -> list[str]:
 
 def valkey_server(copy: Copy) -> Program:
     return Program(
-        "valkey", _("Valkey"), valkey.command(copy.socket, copy.folder.path / "valkey"),
+        "valkey", _("broker (Valkey)"), valkey.command(copy.socket, copy.folder.path / "valkey"),
         bare(copy.given), copy.folder.path / "valkey", stop_seconds=10,
     )  # fmt: skip
 

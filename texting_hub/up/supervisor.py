@@ -140,7 +140,7 @@ class Supervisor:
         child = self.children[name]
         facts: dict[str, Any] = {"title": child.program.title, "seconds": START_SECONDS}
         deadline = time.monotonic() + START_SECONDS
-        while not is_there():
+        while not _asked(is_there, child):
             code = child.ended()
             if code is not None:
                 sentence = _("The %(title)s ended while it was starting (%(how)s).") % {**facts, "how": how(code)}
@@ -248,6 +248,13 @@ def how(code: int) -> str:
     if code < 0:
         return _("killed by %(signal)s") % {"signal": signal.Signals(-code).name}
     return _("exit code %(code)d") % {"code": code}
+
+
+def _asked(is_there: Callable[[], bool], child: Child) -> bool:
+    try:
+        return is_there()
+    except Trouble as trouble:
+        raise Trouble(_with_log(str(trouble), child)) from trouble
 
 
 def _with_log(sentence: str, child: Child) -> str:

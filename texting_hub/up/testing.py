@@ -7,12 +7,15 @@ up from the named one, and empties it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
+from texting_hub.up.valkey import EmbeddedValkey
 from texting_hub.up.words import ROOT
 
 PROCESSES = 2
@@ -29,6 +32,24 @@ def environment(given: Mapping[str, str], data: str) -> dict[str, str]:
     if database := given.get("HUB_TEST_DATABASE_URL"):
         kept["DATABASE_URL"] = database
     return {**kept, "HUB_DATA": data, "PYTHONPATH": str(ROOT)}
+
+
+@contextlib.contextmanager
+def broker_for_tests() -> Iterator[str]:
+    """The address of a Redis that belongs to this test process alone, until it ends."""
+    named = os.environ.get("HUB_TEST_REDIS_URL")
+    if named:
+        yield own_database(named, os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
+        return
+    with EmbeddedValkey() as server:
+        yield server.url
+
+
+def own_database(address: str, worker: str) -> str:
+    """`redis://host/10` is `redis://host/10` for gw0 and `redis://host/11` for gw1."""
+    parts = urlsplit(address)
+    number = int(parts.path.strip("/") or 0) + int(worker.removeprefix("gw"))
+    return parts._replace(path=f"/{number}").geturl()
 
 
 def test(arguments: list[str]) -> int:
