@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from provisioning.models import Location, TextingSetting, User
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 
 class Source(StrEnum):
@@ -79,7 +83,7 @@ _LOCATION_DECIDES = Q(location__organization_id=F("organization_id")) & Q(
 )
 
 
-def annotate_enablement(queryset: QuerySet[User]) -> QuerySet[User]:
+def annotate_enablement(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User]]:
     """Add `effective_enabled` and `enablement_source`, the same as `resolve()` says."""
     return queryset.annotate(
         effective_enabled=Case(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  (it is an answer, not an error of ours)
     """Something asked for was refused. `code` is stable, `sentence` is translated plain words.
 
     `http_status` is what the API and pages answer with; `extra` goes into the problem document.

@@ -24,6 +24,8 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 class Permission(StrEnum):
     VIEW_ORGANIZATION = "view_organization"
     CHANGE_ORGANIZATION = "change_organization"
+    VIEW_LOCATIONS = "view_locations"
+    CHANGE_LOCATIONS = "change_locations"
     VIEW_USERS = "view_users"
     CHANGE_USERS = "change_users"
     USE_INBOX = "use_inbox"
@@ -33,11 +35,18 @@ class Permission(StrEnum):
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.FULL_ADMIN: frozenset({
         Permission.VIEW_ORGANIZATION, Permission.CHANGE_ORGANIZATION,
+        Permission.VIEW_LOCATIONS, Permission.CHANGE_LOCATIONS,
         Permission.VIEW_USERS, Permission.CHANGE_USERS,
     }),
-    Role.READ_ONLY_ADMIN: frozenset({Permission.VIEW_ORGANIZATION, Permission.VIEW_USERS}),
-    Role.USER_ADMIN: frozenset({Permission.VIEW_ORGANIZATION, Permission.VIEW_USERS, Permission.CHANGE_USERS}),
-    Role.LOCATION_ADMIN: frozenset({Permission.VIEW_USERS, Permission.CHANGE_USERS}),
+    Role.READ_ONLY_ADMIN: frozenset({
+        Permission.VIEW_ORGANIZATION, Permission.VIEW_LOCATIONS, Permission.VIEW_USERS,
+    }),
+    Role.USER_ADMIN: frozenset({
+        Permission.VIEW_ORGANIZATION, Permission.VIEW_LOCATIONS, Permission.VIEW_USERS, Permission.CHANGE_USERS,
+    }),
+    Role.LOCATION_ADMIN: frozenset({
+        Permission.VIEW_LOCATIONS, Permission.CHANGE_LOCATIONS, Permission.VIEW_USERS, Permission.CHANGE_USERS,
+    }),
     Role.COMPLIANCE_OFFICER: frozenset({Permission.READ_RETAINED_MESSAGES}),
 }  # fmt: skip
 """Reading and sending texts is every member's own; no administrator's role grants a message body."""

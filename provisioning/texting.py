@@ -16,10 +16,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from provisioning.changes import Actor, record_target
-from provisioning.eligibility import Requirement, check_organization
+from provisioning.eligibility import Requirement, check_location, check_organization
 from provisioning.models import Location, Organization, TextingSetting, User
-from provisioning.models.choices import TEXTING_COUNTRIES
-from provisioning.models.organizations import PstnConnection
 from provisioning.refusals import Refusal
 
 
@@ -44,7 +42,7 @@ def set_organization_texting(
         row.phi_attested_at, row.phi_attested_by_id = now, actor.user_id
     if enabled != row.texting_enabled:
         if enabled:
-            _refuse_unless_ready(row, skip=())
+            _refuse_unless_ready(row, check_organization(row))
         row.texting_enabled, row.texting_changed_at = enabled, now
     after = _of_organization(row)
     if after != before:
@@ -82,8 +80,7 @@ def set_location_texting(location: Location, setting: str, actor: Actor, now: da
     row = Location.objects.select_for_update(no_key=True).get(pk=location.pk)
     if _changes(row.texting_setting, setting):
         if setting == TextingSetting.ON:
-            _refuse_unless_available(row)
-            _refuse_unless_ready(row.organization, skip=("texting_location",))
+            _refuse_unless_ready(row.organization, check_location(row))
         _write_setting(row, setting, "location.texting_changed", actor)
     return row
 
@@ -97,7 +94,7 @@ def set_user_texting(user: User, setting: str, actor: Actor, now: datetime) -> U
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if _changes(row.texting_setting, setting):
         if setting == TextingSetting.ON and row.organization is not None:
-            _refuse_unless_ready(row.organization, skip=("texting_location",), for_user=True)
+            _refuse_unless_ready(row.organization, check_organization(row.organization, for_user=True))
         _write_setting(row, setting, "user.texting_changed", actor)
     return row
 
@@ -117,10 +114,10 @@ def _write_setting(row: Location | User, setting: str, action: str, actor: Actor
     )  # fmt: skip
 
 
-def _refuse_unless_ready(organization: Organization, *, skip: tuple[str, ...], for_user: bool = False) -> None:
-    """Everything about the organization that switching on takes, in the order of the checklist."""
-    for requirement in check_organization(organization, for_user=for_user):
-        if requirement.stops_texting and requirement.code not in skip:
+def _refuse_unless_ready(organization: Organization, requirements: list[Requirement]) -> None:
+    """Everything that switching on takes, in the order of the checklist, then the policy."""
+    for requirement in requirements:
+        if requirement.stops_texting:
             raise _refusal_of(requirement)
     if organization.acceptable_use_accepted_at is None:
         raise Refusal(
@@ -141,18 +138,3 @@ def _refusal_of(requirement: Requirement) -> Refusal:
         ),
         remedy=requirement.remedy,
     )
-
-
-def _refuse_unless_available(location: Location) -> None:
-    if location.country not in TEXTING_COUNTRIES:
-        raise Refusal(
-            "location_country",
-            _("Texting is available in the US and Canada."),
-            remedy=_("Leave this location on the default. Users at a US or Canada location can text."),
-        )
-    if location.pstn_connection != PstnConnection.CISCO_PSTN:
-        raise Refusal(
-            "location_pstn",
-            _("Texting needs Cisco PSTN."),
-            remedy=_("A full administrator changes the PSTN connection of the location to Cisco PSTN."),
-        )

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from provisioning import api
 from provisioning.views import service_settings, sign_in, users
 
 urlpatterns: list[URLPattern] = [
@@ -13,4 +14,13 @@ urlpatterns: list[URLPattern] = [
     path("users/<uuid:user_id>/calling/", users.user_calling, name="user_calling"),
 ]
 
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("me", api.Me.as_view(), name="me"),
+    path(
+        "organizations/<uuid:organization_id>/business-texting",
+        api.OrganizationTexting.as_view(),
+        name="organization_texting",
+    ),
+    path("locations/<uuid:location_id>/business-texting", api.LocationTexting.as_view(), name="location_texting"),
+    path("people/<uuid:person_id>/business-texting", api.PersonTexting.as_view(), name="person_texting"),
+]

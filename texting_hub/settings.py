@@ -190,11 +190,16 @@ MESSAGE_RETENTION_DAYS = 400
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "provisioning.tokens.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "provisioning.tokens.BrowserSession",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["provisioning.api_access.DeclaredAccess"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "provisioning.api_access.DeclaredAccess",
+        "provisioning.client_version.SupportedClient",
+    ],
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_RENDERER_CLASSES": ["texting_hub.api.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["texting_hub.api.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "texting_hub.api.CursorPagination",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "texting_hub.api.problem",
@@ -214,6 +219,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "texting_hub.openapi.describe_problems",
+        "texting_hub.openapi.describe_client_version",
+    ],
 }
 
 RELAY_LEASE_SECONDS = 60

@@ -1,14 +1,15 @@
 """Every address of the hub. Pages and API of an app are listed in that app's urls.py."""
 
 from django.contrib import admin
-from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.decorators import login_required
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from compliance import urls as compliance
 from messaging import urls as messaging
 from provisioning import urls as provisioning
 from texting_hub import health, live, views
+from texting_hub.openapi import ApiDocs
 
 api_v1 = [
     *provisioning.api_urlpatterns,
@@ -24,8 +25,8 @@ urlpatterns = [
     path("live/", live.stream, name="live"),
     path("admin/", admin.site.urls),
     path("api/v1/", include((api_v1, "api"), namespace="api")),
-    path("api/schema/", login_not_required(SpectacularAPIView.as_view()), name="schema"),
-    path("api/docs/", login_not_required(SpectacularSwaggerView.as_view(url_name="schema")), name="api_docs"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", login_required(ApiDocs.as_view(url_name="schema")), name="api_docs"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from structlog.contextvars import get_contextvars
 
 from provisioning.roles import Permission, permissions_of, signed_in
+from texting_hub.api import problem_response
 
 
 @signed_in
@@ -56,13 +57,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _error(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
-    request_id = str(get_contextvars().get("request_id", ""))
     if request.path.startswith("/api/"):
-        document = {
-            "type": f"about:blank#{code}", "title": sentence, "status": status, "code": code,
-            "request_id": request_id,
-        }  # fmt: skip
-        return JsonResponse(document, status=status, content_type="application/problem+json")
+        return problem_response(status, code, sentence)
+    request_id = str(get_contextvars().get("request_id", ""))
     context = {"sentence": sentence, "code": code, "status": status, "request_id": request_id}
     return render(request, "texting_hub/error.html", context, status=status)
 

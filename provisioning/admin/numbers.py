@@ -9,8 +9,10 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from provisioning.campaigns import refuse_if_full
 from provisioning.models import PhoneNumber
 from provisioning.operators import AnyModelForm, RecordedAdmin
+from provisioning.refusals import Refusal
 
 
 def e164_of(typed: str) -> str:
@@ -42,7 +44,17 @@ class PhoneNumberForm(AnyModelForm):
             linked = values.get(name)
             if linked is not None and organization is not None and linked.organization_id != organization.pk:
                 self.add_error(name, _("This is another organization’s."))
+        self._refuse_if_campaign_full(values)
         return values
+
+    def _refuse_if_campaign_full(self, values: dict[str, Any]) -> None:
+        """The admin saves in the transaction that this locks the campaign in."""
+        if values.get("campaign") is None:
+            return
+        try:
+            refuse_if_full(values["campaign"], PhoneNumber(pk=self.instance.pk, active=values["active"]))
+        except Refusal as refusal:
+            self.add_error("campaign", refusal.sentence)
 
 
 class PhoneNumberAdmin(RecordedAdmin):

@@ -18,15 +18,17 @@ from provisioning.eligibility.standing import (
     Standing,
     annotate_organization,
     annotate_standing,
+    check_location,
     check_organization,
     check_user,
     facts_of,
     standing,
     standings,
 )
-from provisioning.eligibility.user_rules import USER_RULES
+from provisioning.eligibility.user_rules import LOCATION_RULES, USER_RULES
 
 __all__ = [
+    "LOCATION_RULES",
     "ORGANIZATION_RULES",
     "USER_RULES",
     "Gate",
@@ -38,6 +40,7 @@ __all__ = [
     "able_to_text_by_location",
     "annotate_organization",
     "annotate_standing",
+    "check_location",
     "check_organization",
     "check_user",
     "facts_of",

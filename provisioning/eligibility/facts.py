@@ -78,12 +78,18 @@ def _registration_pending(organization: Organization) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class UserFacts:
+class PlaceFacts:
+    """A location, or a user's lack of one."""
+
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserFacts(PlaceFacts):
     """One user: the organization's facts, the location, and the number that has this user."""
 
     organization: OrganizationFacts
     user: User
-    location: Location | None
     number: PhoneNumber | None
     campaign_crowded: bool
 

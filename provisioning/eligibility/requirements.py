@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-    from provisioning.eligibility.facts import OrganizationFacts, UserFacts
+    from provisioning.eligibility.facts import OrganizationFacts, PlaceFacts, UserFacts
 
 
 class RequirementState(StrEnum):
@@ -80,7 +80,7 @@ class Root:
 FROM_ORGANIZATION = Root(prefix="", key="pk")
 FROM_USER = Root(prefix="organization__", key="organization_id")
 
-FactsT = TypeVar("FactsT", "OrganizationFacts", "UserFacts")
+FactsT = TypeVar("FactsT", "OrganizationFacts", "PlaceFacts", "UserFacts")
 
 
 class Rule(ABC, Generic[FactsT]):

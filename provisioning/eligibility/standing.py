@@ -9,12 +9,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import BooleanField, Case, CharField, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
-from provisioning.eligibility.facts import OrganizationFacts, UserFacts
+from provisioning.eligibility.facts import OrganizationFacts, PlaceFacts, UserFacts
 from provisioning.eligibility.organization_rules import ORGANIZATION_RULES, TextingLocationRule
 from provisioning.eligibility.requirements import (
     FROM_ORGANIZATION,
@@ -24,9 +24,12 @@ from provisioning.eligibility.requirements import (
     RequirementState,
     Rule,
 )
-from provisioning.eligibility.user_rules import USER_RULES
+from provisioning.eligibility.user_rules import LOCATION_RULES, USER_RULES
 from provisioning.enablement import annotate_enablement, resolve
-from provisioning.models import Organization, User
+from provisioning.models import Location, Organization, User
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 TEXTING_OFF: Final = "texting_off"
 USER_INACTIVE: Final = "user_inactive"
@@ -47,6 +50,13 @@ def check_organization(organization: Organization, *, for_user: bool = False) ->
     """The checklist of Service Settings; `for_user` words it as a user's page does."""
     facts = OrganizationFacts.of(organization)
     return [rule.requirement(facts, for_user=for_user) for rule in ORGANIZATION_RULES]
+
+
+def check_location(location: Location) -> list[Requirement]:
+    """What the organization and the location have to meet before any user there can text."""
+    facts, place = OrganizationFacts.of(location.organization), PlaceFacts(location)
+    shared = [rule.requirement(facts, for_user=False) for rule in _SHARED_RULES]
+    return shared + [rule.requirement(place, for_user=False) for rule in LOCATION_RULES]
 
 
 def facts_of(organization: Organization | None) -> OrganizationFacts:
@@ -102,7 +112,7 @@ def _sentence(active: bool, enabled: bool, unmet: str) -> str:
     return unmet if enabled else _("Business Texting is off for you. Ask your administrator to turn it on")
 
 
-def annotate_standing(queryset: QuerySet[User]) -> QuerySet[User]:
+def annotate_standing(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User]]:
     """Add the enablement, `req_<code>` for every rule of a user's checklist, `can_text`, `can_send`, `first_unmet`.
 
     No grouping and no join that multiplies: every look is a join on a unique key or an EXISTS on an index, so the
@@ -141,7 +151,7 @@ def _first_unmet_in_sql() -> Case | Value:
     return expression
 
 
-def annotate_organization(queryset: QuerySet[Organization]) -> QuerySet[Organization]:
+def annotate_organization(queryset: QuerySet[Organization]) -> QuerySet[WithAnnotations[Organization]]:
     """Add `req_<code>` for every requirement of the organization."""
     return queryset.annotate(
         **{f"req_{rule.code}": rule.state_in_sql(FROM_ORGANIZATION) for rule in ORGANIZATION_RULES}

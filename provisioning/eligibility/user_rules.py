@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from provisioning.eligibility.facts import CAMPAIGN_NUMBERS_LIMIT, UserFacts, is_registered
+from provisioning.eligibility.facts import CAMPAIGN_NUMBERS_LIMIT, PlaceFacts, UserFacts, is_registered
 from provisioning.eligibility.organization_rules import RegistrationRule
 from provisioning.eligibility.requirements import FROM_USER, Gate, RequirementState, Root, Rule, met_if
 from provisioning.models import Country, PhoneNumber
@@ -27,37 +27,37 @@ USABLE_NUMBER = Q(
 )
 
 
-class LocationCountryRule(Rule[UserFacts]):
+class LocationCountryRule(Rule[PlaceFacts]):
     """The user's location is in the US (its territories count) or Canada."""
 
     code = "location_country"
     label = gettext_lazy("Location is in the US or Canada")
-    not_met = gettext_lazy("The user’s location is not in the US or Canada")
+    not_met = gettext_lazy("The location is not in the US or Canada")
 
-    def state(self, facts: UserFacts) -> RequirementState:
+    def state(self, facts: PlaceFacts) -> RequirementState:
         return met_if(facts.location is not None and facts.location.country in TEXTING_COUNTRIES)
 
     def met(self, root: Root) -> Q:
         return OWN_LOCATION & Q(location__country__in=TEXTING_COUNTRIES)
 
-    def detail(self, facts: UserFacts) -> str:
+    def detail(self, facts: PlaceFacts) -> str:
         if facts.location is None:
             return _("No location")
         country = facts.location.country
         return f"{facts.location.name}, {dict(Country.choices).get(country, country)}"
 
-    def remedy(self, facts: UserFacts) -> str:
-        return _("An administrator assigns the user to a location in the US or Canada.")
+    def remedy(self, facts: PlaceFacts) -> str:
+        return _("Texting is available in the US and Canada. An administrator assigns users to a location there.")
 
 
-class LocationPstnRule(Rule[UserFacts]):
+class LocationPstnRule(Rule[PlaceFacts]):
     """That location uses Cisco PSTN. Waits for a location."""
 
     code = "location_pstn"
     label = gettext_lazy("Location uses Cisco PSTN")
-    not_met = gettext_lazy("The user’s location does not use Cisco PSTN")
+    not_met = gettext_lazy("The location does not use Cisco PSTN")
 
-    def state(self, facts: UserFacts) -> RequirementState:
+    def state(self, facts: PlaceFacts) -> RequirementState:
         if facts.location is None:
             return RequirementState.WAITING
         return met_if(facts.location.pstn_connection == PstnConnection.CISCO_PSTN)
@@ -69,13 +69,13 @@ class LocationPstnRule(Rule[UserFacts]):
         elsewhere = ~Q(location__organization_id=F("organization_id"))
         return Q(location__isnull=True) | Q(organization__isnull=True) | elsewhere
 
-    def detail(self, facts: UserFacts) -> str:
+    def detail(self, facts: PlaceFacts) -> str:
         return str(PstnConnection(facts.location.pstn_connection).label) if facts.location is not None else ""
 
-    def waits_for(self, facts: UserFacts) -> str:
+    def waits_for(self, facts: PlaceFacts) -> str:
         return _("Waiting for a location") if facts.location is None else ""
 
-    def remedy(self, facts: UserFacts) -> str:
+    def remedy(self, facts: PlaceFacts) -> str:
         if facts.location is None:
             return _("An administrator assigns the user to a location in the US or Canada first.")
         return _("A full administrator changes the PSTN connection of the location to Cisco PSTN.")
@@ -245,9 +245,9 @@ def no_usable_number() -> Q:
     )
 
 
-USER_RULES: Final[tuple[Rule[UserFacts], ...]] = (
-    LocationCountryRule(),
-    LocationPstnRule(),
+LOCATION_RULES: Final[tuple[Rule[PlaceFacts], ...]] = (LocationCountryRule(), LocationPstnRule())
+USER_RULES: Final[tuple[Rule[Any], ...]] = (
+    *LOCATION_RULES,
     LicenseRule(),
     PrimaryNumberRule(),
     NumberCapabilityRule(),

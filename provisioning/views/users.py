@@ -19,27 +19,14 @@ from provisioning.eligibility import annotate_standing, check_user
 from provisioning.enablement import resolve_default
 from provisioning.forms import TextingSettingForm, UsersFilter
 from provisioning.keyset import page_by_name
-from provisioning.models import Location, User
+from provisioning.models import User
 from provisioning.refusals import Refusal
-from provisioning.roles import Permission, administered_locations, permissions_of, requires
+from provisioning.roles import Permission, permissions_of, requires
+from provisioning.scoping import locations_in_reach, users_in_reach
 from provisioning.standing_words import pill, source_line
 from provisioning.texting import set_user_texting
 
 COUNT_LIMIT = 10_000
-
-
-def users_in_reach(administrator: User) -> QuerySet[User]:
-    """Users of the administrator's organization; for a location administrator, of the named locations only."""
-    users = User.objects.filter(organization_id=administrator.organization_id)
-    bound_to = administered_locations(administrator)
-    return users if bound_to is None else users.filter(location_id__in=bound_to)
-
-
-def locations_in_reach(administrator: User) -> QuerySet[Location]:
-    """The same for locations."""
-    locations = Location.objects.filter(organization_id=administrator.organization_id)
-    bound_to = administered_locations(administrator)
-    return locations if bound_to is None else locations.filter(pk__in=bound_to)
 
 
 @requires(Permission.VIEW_USERS)
@@ -127,7 +114,7 @@ def _page(request: HttpRequest, person: Any, form: TextingSettingForm, status: i
     context = {
         "person": person,
         "form": form,
-        "pill": pill(person),
+        "pill": pill(person, name_location=True),
         "requirements": requirements,
         "met": sum(requirement.met for requirement in requirements),
         "unmet": next((item for item in requirements if item.code == person.first_unmet), None),

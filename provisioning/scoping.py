@@ -1,0 +1,29 @@
+"""The rows an administrator can reach. What is not in these querysets is not there: 404."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from provisioning.models import Location, Organization, User
+from provisioning.roles import administered_locations
+
+
+def organizations_in_reach(member: User) -> QuerySet[Organization]:
+    """The one that the user belongs to; none for provider operators."""
+    if member.organization_id is None:
+        return Organization.objects.none()
+    return Organization.objects.filter(pk=member.organization_id)
+
+
+def users_in_reach(administrator: User) -> QuerySet[User]:
+    """Users of the administrator's organization; for a location administrator, of the named locations only."""
+    users = User.objects.filter(organization=administrator.organization, organization__isnull=False)
+    bound_to = administered_locations(administrator)
+    return users if bound_to is None else users.filter(location_id__in=bound_to)
+
+
+def locations_in_reach(administrator: User) -> QuerySet[Location]:
+    """The same for locations."""
+    locations = Location.objects.filter(organization=administrator.organization)
+    bound_to = administered_locations(administrator)
+    return locations if bound_to is None else locations.filter(pk__in=bound_to)
