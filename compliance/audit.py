@@ -50,7 +50,7 @@ HASHED = (
 """Every column but the hash itself."""
 
 
-class ChainMoved(Exception):
+class ChainMovedError(Exception):
     """The head was not where its lock had found it: someone writes past the lock. The write must not stand."""
 
 
@@ -140,7 +140,7 @@ def _next_event(change: Change, head: AuditHead) -> AuditEvent:
 def _move(head: AuditHead, event: AuditEvent) -> None:
     found = AuditHead.objects.filter(pk=head.pk, sequence=head.sequence, hash=head.hash)
     if not found.update(sequence=event.sequence, hash=event.hash):
-        raise ChainMoved(head.chain)
+        raise ChainMovedError(head.chain)
 
 
 def _address(typed: str | None) -> str | None:

@@ -12,56 +12,61 @@ from __future__ import annotations
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-EVENTS = "compliance_auditevent"
-HEADS = "compliance_audithead"
-REFUSAL = "the audit log is append-only"
-
-_HEAD_MOVED_WRONGLY = (
-    "NEW.sequence <= OLD.sequence OR NEW.hash = OLD.hash OR NEW.id <> OLD.id OR NEW.chain <> OLD.chain"
-)
-
 _SQLITE = {
-    "audit_event_stays": f"CREATE TRIGGER audit_event_stays BEFORE UPDATE ON {EVENTS} "
-    f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
-    "audit_event_remains": f"CREATE TRIGGER audit_event_remains BEFORE DELETE ON {EVENTS} "
-    f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
-    "audit_event_not_replaced": f"CREATE TRIGGER audit_event_not_replaced BEFORE INSERT ON {EVENTS} "
-    f"WHEN EXISTS (SELECT 1 FROM {EVENTS} WHERE id = NEW.id OR (chain = NEW.chain AND sequence = NEW.sequence)) "
-    f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
-    "audit_head_remains": f"CREATE TRIGGER audit_head_remains BEFORE DELETE ON {HEADS} "
-    f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
-    "audit_head_goes_forward": f"CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON {HEADS} "
-    f"WHEN {_HEAD_MOVED_WRONGLY} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
-    "audit_head_not_replaced": f"CREATE TRIGGER audit_head_not_replaced BEFORE INSERT ON {HEADS} "
-    f"WHEN EXISTS (SELECT 1 FROM {HEADS} WHERE id = NEW.id OR chain = NEW.chain) "
-    f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
+    "audit_event_stays": """
+        CREATE TRIGGER audit_event_stays BEFORE UPDATE ON compliance_auditevent
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+    "audit_event_remains": """
+        CREATE TRIGGER audit_event_remains BEFORE DELETE ON compliance_auditevent
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+    "audit_event_not_replaced": """
+        CREATE TRIGGER audit_event_not_replaced BEFORE INSERT ON compliance_auditevent
+        WHEN EXISTS (
+            SELECT 1 FROM compliance_auditevent
+            WHERE id = NEW.id OR (chain = NEW.chain AND sequence = NEW.sequence)
+        )
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+    "audit_head_remains": """
+        CREATE TRIGGER audit_head_remains BEFORE DELETE ON compliance_audithead
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+    "audit_head_goes_forward": """
+        CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON compliance_audithead
+        WHEN NEW.sequence <= OLD.sequence OR NEW.hash = OLD.hash OR NEW.id <> OLD.id OR NEW.chain <> OLD.chain
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+    "audit_head_not_replaced": """
+        CREATE TRIGGER audit_head_not_replaced BEFORE INSERT ON compliance_audithead
+        WHEN EXISTS (SELECT 1 FROM compliance_audithead WHERE id = NEW.id OR chain = NEW.chain)
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
 }
-
-_FUNCTION = "compliance_audit_refuses"
-_POSTGRES_FUNCTION = f"""
-CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $refuses$
-BEGIN
-    RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'integrity_constraint_violation';
-END
-$refuses$
-"""
+_POSTGRES_FUNCTION = """
+    CREATE OR REPLACE FUNCTION compliance_audit_refuses() RETURNS trigger LANGUAGE plpgsql AS $refuses$
+    BEGIN
+        RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'integrity_constraint_violation';
+    END
+    $refuses$"""
 _POSTGRES = {
-    "audit_event_stays": f"CREATE TRIGGER audit_event_stays BEFORE UPDATE OR DELETE ON {EVENTS} "
-    f"FOR EACH ROW EXECUTE FUNCTION {_FUNCTION}()",
-    "audit_events_remain": f"CREATE TRIGGER audit_events_remain BEFORE TRUNCATE ON {EVENTS} "
-    f"FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}()",
-    "audit_head_remains": f"CREATE TRIGGER audit_head_remains BEFORE DELETE ON {HEADS} "
-    f"FOR EACH ROW EXECUTE FUNCTION {_FUNCTION}()",
-    "audit_head_goes_forward": f"CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON {HEADS} "
-    f"FOR EACH ROW WHEN ({_HEAD_MOVED_WRONGLY}) EXECUTE FUNCTION {_FUNCTION}()",
-    "audit_heads_remain": f"CREATE TRIGGER audit_heads_remain BEFORE TRUNCATE ON {HEADS} "
-    f"FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}()",
+    "audit_event_stays": """
+        CREATE TRIGGER audit_event_stays BEFORE UPDATE OR DELETE ON compliance_auditevent
+        FOR EACH ROW EXECUTE FUNCTION compliance_audit_refuses()""",
+    "audit_events_remain": """
+        CREATE TRIGGER audit_events_remain BEFORE TRUNCATE ON compliance_auditevent
+        FOR EACH STATEMENT EXECUTE FUNCTION compliance_audit_refuses()""",
+    "audit_head_remains": """
+        CREATE TRIGGER audit_head_remains BEFORE DELETE ON compliance_audithead
+        FOR EACH ROW EXECUTE FUNCTION compliance_audit_refuses()""",
+    "audit_head_goes_forward": """
+        CREATE TRIGGER audit_head_goes_forward BEFORE UPDATE ON compliance_audithead
+        FOR EACH ROW
+        WHEN (NEW.sequence <= OLD.sequence OR NEW.hash = OLD.hash OR NEW.id <> OLD.id OR NEW.chain <> OLD.chain)
+        EXECUTE FUNCTION compliance_audit_refuses()""",
+    "audit_heads_remain": """
+        CREATE TRIGGER audit_heads_remain BEFORE TRUNCATE ON compliance_audithead
+        FOR EACH STATEMENT EXECUTE FUNCTION compliance_audit_refuses()""",
 }
 _INSTALLED = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     # A disabled trigger (tgenabled 'D') is as good as none.
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' "
-    f"AND tgrelid IN ('{EVENTS}'::regclass, '{HEADS}'::regclass)",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
 }
 
 
@@ -79,10 +84,12 @@ def remove(connection: BaseDatabaseWrapper) -> None:
     """Drop every trigger: to undo the migration, and for the flush between tests that commit."""
     with connection.cursor() as cursor:
         for name, statement in _triggers(connection).items():
-            table = f" ON {EVENTS if f' ON {EVENTS} ' in statement else HEADS}"
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{table if connection.vendor == 'postgresql' else ''}")
+            table = "compliance_auditevent" if "ON compliance_auditevent" in statement else "compliance_audithead"
+            cursor.execute(
+                f"DROP TRIGGER IF EXISTS {name}{f' ON {table}' if connection.vendor == 'postgresql' else ''}"
+            )
         if connection.vendor == "postgresql":
-            cursor.execute(f"DROP FUNCTION IF EXISTS {_FUNCTION}()")
+            cursor.execute("DROP FUNCTION IF EXISTS compliance_audit_refuses()")
 
 
 def missing(connection: BaseDatabaseWrapper) -> list[str]:

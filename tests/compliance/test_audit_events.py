@@ -60,21 +60,20 @@ def test_each_organization_and_the_platform_have_chains_of_their_own(organizatio
 
 
 def test_the_event_is_undone_with_the_write(organization, change):
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         record(change(organization))
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     assert not AuditEvent.objects.exists()
     assert not AuditHead.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_write_whose_event_fails_does_not_happen_even_when_the_error_is_swallowed(organization, change):
-    with pytest.raises(transaction.TransactionManagementError), transaction.atomic():
+    with transaction.atomic():
         organization.name = "Renamed unrecorded"
         organization.save(update_fields=["name"])
         with pytest.raises(TypeError):
             record(change(organization, after={"secret": object()}))
-        Organization.objects.exists()
     assert Organization.objects.get(pk=organization.pk).name == "Northwind Dental Supply"
     assert not AuditEvent.objects.exists()
 
@@ -97,7 +96,7 @@ def test_a_head_that_moved_past_the_lock_stops_the_write(organization, change, m
     record(change(organization))
     monkeypatch.setattr(audit, "_locked_head", lambda organization_id: stale)
     stale.sequence = 5  # a place that is free, with a head that is not there
-    with pytest.raises(audit.ChainMoved), transaction.atomic():
+    with pytest.raises(audit.ChainMovedError), transaction.atomic():
         record(change(organization))
     assert AuditEvent.objects.count() == 2
 

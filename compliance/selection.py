@@ -1,0 +1,27 @@
+"""Which texts an export covers. The export reads by it, and the purge is held off by it: one definition for both."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from compliance.models import Export
+from provisioning.models import User
+
+
+def covered(export: Export) -> Q:
+    """The condition on Message that an export's criteria make; the organization is not part of it.
+
+    People AND numbers AND dates; a number counts at either end; what was left empty does not narrow. A text
+    belongs to a person by Message.user, so one that nobody could read is found by number or date only.
+    """
+    condition = Q()
+    people = User.objects.filter(pk__in=export.users.values("pk"))
+    if people.exists():
+        condition &= Q(user_id__in=people.values("pk"))
+    if export.numbers:
+        condition &= Q(own_e164__in=export.numbers) | Q(counterpart__in=export.numbers)
+    if export.begins_at:
+        condition &= Q(accepted_at__gte=export.begins_at)
+    if export.ends_at:
+        condition &= Q(accepted_at__lt=export.ends_at)
+    return condition
