@@ -9,12 +9,13 @@ from provisioning.models import User
 
 
 def covered(export: Export) -> Q:
-    """The condition on Message that an export's criteria make; the organization is not part of it.
+    """The condition on Message that an export's criteria make.
 
     People AND numbers AND dates; a number counts at either end; what was left empty does not narrow. A text
     belongs to a person by Message.user, so one that nobody could read is found by number or date only.
+    Never an empty Q, which would vanish in an OR instead of covering everything.
     """
-    condition = Q()
+    condition = Q(organization_id=export.organization_id)
     people = User.objects.filter(pk__in=export.users.values("pk"))
     if people.exists():
         condition &= Q(user_id__in=people.values("pk"))
