@@ -77,7 +77,7 @@ def keyword(body: str, opted_out: bool) -> Keyword | None:
 
 
 def _bare(body: str) -> str:
-    """Folded (NFKC, casefold), without punctuation, spaces and invisible characters at both ends; inner spaces are one."""
+    """Folded, without punctuation, spaces and invisible characters at both ends; inner spaces are one."""
     folded = fold(body)
     start, end = 0, len(folded)
     while start < end and _strippable(folded[start]):
@@ -103,7 +103,8 @@ _PHRASES = re.compile(
     | \b(?:please|pls|plz)\W+(?:just\W+)?stop\W*$ | ^\W*stop\W+(?:it\W+)?(?:please|pls|plz|now|thanks|thank\W+you)\W*$
     | \b(?:arret\w*|cess\w*)\W+(?:de\W+)?(?:m\W|me\W|nous\W)*\W*(?:ecri|text|envo|contact|messag|harcel)
     | \bne\W+(?:m\W|me\W)\W*(?:ecri|text|envo|contact)\w*\W+(?:\w+\W+)?(?:plus|pas|jamais)\b
-    | \bplus\W+de\W+(?:text|message|sms) | \bdesabonn | \bdesinscri | \b(?:retire|enleve|supprime)[rz]?\W+(?:moi|mon\W+num)
+    | \bplus\W+de\W+(?:text|message|sms) | \bdesabonn | \bdesinscri
+    | \b(?:retire|enleve|supprime)[rz]?\W+(?:moi|mon\W+num)
     | \blaisse[rz]?\W+(?:moi|nous)\W+tranquille | ^\W*arret\w*\W+(?:svp|merci|s\W?il\W+(?:vous|te)\W+plait)\W*$
     """,
     re.VERBOSE,
@@ -157,7 +158,7 @@ def opted_out_pairs(pairs: Iterable[tuple[uuid.UUID, str]]) -> set[tuple[uuid.UU
 
 
 def opt_out(number: PhoneNumber, counterpart: str, word: str, now: datetime) -> bool:
-    """Record a STOP and block what waits for that person; inside the caller's transaction. False: it changed nothing."""
+    """Record a STOP and block what waits for that person, in the caller's transaction. False: it changed nothing."""
     organization = number.organization
     scoped = None if organization.opt_out_scope == OptOutScope.ORGANIZATION else number
     changed = not is_opted_out(organization, number, counterpart) and _insert(

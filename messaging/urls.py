@@ -1,7 +1,11 @@
 """Addresses of this app: pages, and its part of /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from messaging import webhooks
+
+urlpatterns: list[URLPattern] = [
+    path("webhooks/<uuid:account_id>/", webhooks.receive, name="webhook"),
+]
 
 api_urlpatterns: list[URLPattern] = []

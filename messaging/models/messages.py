@@ -42,6 +42,7 @@ class Withheld(models.TextChoices):
 
     MMS = "mms", _("It had an attachment")
     INTERNATIONAL = "international", _("It came from outside the US and Canada")
+    NOT_A_PHONE = "not_a_phone", _("It came from a short code or a name")
     UNASSIGNED = "unassigned", _("The number had no user")
     TEXTING_OFF = "texting_off", _("Texting was off for the user")
 
@@ -191,6 +192,12 @@ class Message(models.Model):
                 fields=["carrier_account", "carrier_message_id"],
                 condition=models.Q(direction=Direction.OUTBOUND) & ~models.Q(carrier_message_id=""),
                 name="messages_by_carrier_id",
+            ),
+            # What a person was answered automatically within a day: breaks loops of autoresponders.
+            models.Index(
+                fields=["number", "counterpart", "accepted_at"],
+                condition=models.Q(kind=Kind.AUTOMATIC),
+                name="messages_answered_lately",
             ),
             # The nightly purge and exports: one organization, oldest first (keyset).
             models.Index(fields=["organization", "accepted_at", "id"], name="messages_by_age"),

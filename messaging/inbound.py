@@ -1,0 +1,189 @@
+"""Texts from people: filed once, delivered to the user or withheld with the reason, keywords obeyed, answered once.
+
+What must never happen:
+1. One text twice. The carrier's id is unique per account (`inbound_once`); a repeated webhook loses against that
+   constraint, and everything it did in the meantime is rolled back with it.
+2. Two conversations where there is one: get-or-create under `conversation_once`, with the row locked. Its lock also
+   gives `seq`, so that no two texts share a place.
+3. A STOP that does not count. Keywords come first, on any number an organization owns: assigned or not, texting on or
+   off, with a picture, from abroad. The opt-out, what it blocks, the text and its reply are one transaction.
+4. A body that storage refuses. NUL and halves of surrogate pairs (both possible in JSON, neither in the database)
+   become U+FFFD; every other character is stored as it came, C1 controls included.
+
+One transaction a text. Lock order as in messaging/states.py: waiting messages (a STOP blocks them) before the
+conversation, the conversation before counts, sending numbers last. Nothing in here talks to a carrier.
+
+A text to a number that no organization owns is logged and not stored: nobody may read it, no retention covers it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import phonenumbers
+import structlog
+from django.db import IntegrityError, transaction
+
+from messaging import counts, optouts, pacing, replies
+from messaging.carriers.base import InboundText
+from messaging.changes import ConversationChange, announce
+from messaging.compose import storable
+from messaging.models import CarrierAccount, Conversation, Message
+from messaging.models.messages import Direction, Status, Withheld
+from messaging.optouts import Keyword, Purpose
+from messaging.replies import Circumstances
+from messaging.segments import measure
+from messaging.wakeups import wake_relay
+from provisioning.eligibility import standings
+from provisioning.models import PhoneNumber
+from provisioning.models.choices import TEXTING_COUNTRIES, fold
+
+logger = structlog.get_logger(__name__)
+
+_E164: Final = re.compile(r"\+[1-9]\d{5,14}", re.ASCII)
+LONGEST_SENDER: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """The stored text; `replayed` when an earlier delivery of the same webhook had already stored it."""
+
+    message: Message
+    replayed: bool
+
+
+def accept_inbound(account: CarrierAccount, text: InboundText, now: datetime) -> Filed | None:
+    """File a text that the carrier delivered. None: the number belongs to no organization."""
+    owners = PhoneNumber.objects.select_related("organization", "campaign")
+    number = owners.filter(e164=text.to).first()
+    if number is None:
+        logger.warning("inbound_to_unknown_number", account=str(account.pk), number=text.to)
+        return None
+    try:
+        with transaction.atomic():
+            return Filed(_file(account, number, text, now), replayed=False)
+    except IntegrityError:
+        earlier = _filed_before(account, text)
+        if earlier is None:
+            raise
+        return Filed(earlier, replayed=True)
+
+
+def _filed_before(account: CarrierAccount, text: InboundText) -> Message | None:
+    if not text.carrier_message_id:
+        return None
+    return Message.objects.filter(
+        carrier_account=account, carrier_message_id=text.carrier_message_id, direction=Direction.INBOUND
+    ).first()
+
+
+def _file(account: CarrierAccount, number: PhoneNumber, text: InboundText, now: datetime) -> Message:
+    sender, body = storable(text.from_)[:LONGEST_SENDER], storable(text.body)
+    opted_out = optouts.is_opted_out(number.organization, number, sender)
+    keyword = optouts.keyword(body, opted_out) if _E164.fullmatch(sender) else None
+    changed = _obey(number, sender, keyword, now)
+    withheld = _withheld(number, sender, text.media_count)
+    conversation = None if withheld else _conversation(number, sender, now)
+    message = _store(account, number, conversation, text, sender, body, withheld, now)
+    message.asks_to_stop = keyword is None and optouts.asks_to_stop(body)
+    message.save(force_insert=True)
+    words = replies.words_for(Circumstances(number, sender, keyword, changed, opted_out, withheld), now)
+    reply = replies.queue(message, words, _next_place(conversation), now) if words else None
+    if conversation is not None:
+        _update(conversation, reply or message, now)
+    counts.add(number, message.user_id, now, **({"withheld": 1} if withheld else {"received": 1}))
+    if reply is not None:
+        pacing.look_again([number.pk], now)
+        wake_relay()
+    return message
+
+
+def _obey(number: PhoneNumber, sender: str, keyword: Keyword | None, now: datetime) -> bool:
+    """Do what a keyword says; whether it changed anything."""
+    if keyword is None or keyword.purpose == Purpose.HELP:
+        return False
+    act = optouts.opt_out if keyword.purpose == Purpose.STOP else optouts.opt_in
+    return act(number, sender, keyword.word, now)
+
+
+def _withheld(number: PhoneNumber, sender: str, media_count: int) -> str:
+    """Why no user gets this text; empty when one does. Where nobody would read it, its attachment does not matter."""
+    if not _E164.fullmatch(sender):
+        return Withheld.NOT_A_PHONE
+    if not _is_domestic(sender):
+        return Withheld.INTERNATIONAL
+    if number.user_id is None:
+        return Withheld.UNASSIGNED
+    if not standings([number.user_id])[number.user_id].can_receive:
+        return Withheld.TEXTING_OFF
+    return Withheld.MMS if media_count else ""
+
+
+def _is_domestic(e164: str) -> bool:
+    """By region, not by +1: +1 876 is Jamaica. A +1 number of no known region is taken for a domestic one."""
+    parsed = phonenumbers.parse(e164)
+    region = phonenumbers.region_code_for_number(parsed)
+    return parsed.country_code == 1 and (region is None or region in TEXTING_COUNTRIES)
+
+
+def _conversation(number: PhoneNumber, sender: str, now: datetime) -> Conversation:
+    """The conversation, locked."""
+    conversation, _made = Conversation.objects.select_for_update(no_key=True).get_or_create(
+        user_id=number.user_id,
+        number=number,
+        counterpart=sender,
+        defaults={"organization_id": number.organization_id, "own_e164": number.e164, "changed_at": now},
+    )
+    return conversation
+
+
+def _next_place(conversation: Conversation | None) -> int | None:
+    if conversation is None:
+        return None
+    conversation.last_seq += 1
+    return conversation.last_seq
+
+
+def _store(
+    account: CarrierAccount,
+    number: PhoneNumber,
+    conversation: Conversation | None,
+    text: InboundText,
+    sender: str,
+    body: str,
+    withheld: str,
+    now: datetime,
+) -> Message:
+    size = measure(body)
+    return Message(
+        organization_id=number.organization_id,
+        user_id=number.user_id,
+        number=number,
+        conversation=conversation,
+        seq=_next_place(conversation),
+        direction=Direction.INBOUND,
+        own_e164=number.e164,
+        counterpart=sender,
+        body=body,
+        search_text=fold(body),
+        encoding=size.encoding,
+        segments=size.segments,
+        status=Status.RECEIVED,
+        status_event_at=text.at,
+        withheld=withheld,
+        carrier_account=account,
+        carrier_message_id=text.carrier_message_id,
+        accepted_at=now,
+        due_at=now,
+    )
+
+
+def _update(conversation: Conversation, newest: Message, now: datetime) -> None:
+    conversation.last_message = newest
+    conversation.unread_count += 1
+    conversation.changed_at = max(conversation.changed_at, now)
+    conversation.save(update_fields=["last_seq", "last_message", "unread_count", "changed_at"])
+    announce(ConversationChange(conversation.user_id, conversation.pk, conversation.changed_at))
