@@ -1,0 +1,33 @@
+"""The handset for people, the carrier's API for the hub, the controls for tests and commands."""
+
+from django.contrib.staticfiles.views import serve
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
+from django.views.decorators.http import require_GET
+
+from simulator import control, handset, wire
+
+
+@require_GET
+async def alive(request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+urlpatterns = [
+    path("", handset.page, name="handset"),
+    path("live/", handset.live, name="live"),
+    path("write/", handset.write, name="write"),
+    path("choose/", handset.choose, name="choose"),
+    path("phones/", handset.add_phone, name="add_phone"),
+    path("v1/taken", wire.taken),  # POST /v1/messages: see wire.beside
+    path("control/mode", control.mode),
+    path("control/inbound", control.inbound),
+    path("control/webhook", control.webhook),
+    path("control/names", control.names),
+    path("control/state", control.state),
+    path("control/reset", control.reset),
+    path("healthz", alive),
+    # Straight from the source folders: nothing to collect, and never part of a production deployment.
+    path("static/<path:path>", serve, {"insecure": True}),
+]
