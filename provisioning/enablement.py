@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
@@ -83,7 +83,14 @@ _LOCATION_DECIDES = Q(location__organization_id=F("organization_id")) & Q(
 )
 
 
-def annotate_enablement(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User]]:
+class EnablementColumns(TypedDict):
+    """What `annotate_enablement()` adds."""
+
+    effective_enabled: bool
+    enablement_source: str
+
+
+def annotate_enablement(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User, EnablementColumns]]:
     """Add `effective_enabled` and `enablement_source`, the same as `resolve()` says."""
     return queryset.annotate(
         effective_enabled=Case(

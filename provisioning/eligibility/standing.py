@@ -25,7 +25,7 @@ from provisioning.eligibility.requirements import (
     Rule,
 )
 from provisioning.eligibility.user_rules import LOCATION_RULES, USER_RULES
-from provisioning.enablement import annotate_enablement, resolve
+from provisioning.enablement import EnablementColumns, annotate_enablement, resolve
 from provisioning.models import Location, Organization, User
 
 if TYPE_CHECKING:
@@ -112,7 +112,15 @@ def _sentence(active: bool, enabled: bool, unmet: str) -> str:
     return unmet if enabled else _("Business Texting is off for you. Ask your administrator to turn it on")
 
 
-def annotate_standing(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User]]:
+class StandingColumns(EnablementColumns):
+    """What `annotate_standing()` adds, besides a `req_<code>` for every rule."""
+
+    can_text: bool
+    can_send: bool
+    first_unmet: str
+
+
+def annotate_standing(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User, StandingColumns]]:
     """Add the enablement, `req_<code>` for every rule of a user's checklist, `can_text`, `can_send`, `first_unmet`.
 
     No grouping and no join that multiplies: every look is a join on a unique key or an EXISTS on an index, so the
@@ -151,7 +159,7 @@ def _first_unmet_in_sql() -> Case | Value:
     return expression
 
 
-def annotate_organization(queryset: QuerySet[Organization]) -> QuerySet[WithAnnotations[Organization]]:
+def annotate_organization(queryset: QuerySet[Organization]) -> QuerySet[Organization]:
     """Add `req_<code>` for every requirement of the organization."""
     return queryset.annotate(
         **{f"req_{rule.code}": rule.state_in_sql(FROM_ORGANIZATION) for rule in ORGANIZATION_RULES}
