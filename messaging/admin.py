@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from messaging import vault
+from messaging.carriers import ADAPTERS
 from messaging.models import CarrierAccount, OptOut, SendingNumber
 from provisioning.admin.numbers import PhoneNumberAdmin
 from provisioning.models import PhoneNumber
@@ -32,6 +33,8 @@ class WriteOnlyTextarea(forms.Textarea):
 
 
 class CarrierAccountForm(AnyModelForm):
+    carrier = forms.ChoiceField(label=gettext_lazy("Carrier"), choices=lambda: [(name, name) for name in ADAPTERS])
+    base_url = forms.URLField(label=gettext_lazy("Address of the carrier’s API"), assume_scheme="https")
     credentials = forms.CharField(
         label=gettext_lazy("Credentials"),
         required=False,

@@ -20,3 +20,11 @@ class OperatorAdminConfig(admin_apps.AdminConfig):
 
     default = False
     default_site = "provisioning.operators.OperatorSite"
+
+    def ready(self) -> None:
+        """Roles are RoleAssignment rows; Django's groups grant nothing here."""
+        from django.contrib import admin  # noqa: PLC0415
+        from django.contrib.auth.models import Group  # noqa: PLC0415  (apps must be loaded first)
+
+        super().ready()
+        admin.site.unregister(Group)

@@ -68,6 +68,8 @@ class UsersFilter(forms.Form):
         super().__init__(*args, **kwargs)
         field: Any = self.fields["location"]
         field.queryset = locations
+        for name in ("location", "status", "source"):
+            self.fields[name].widget.attrs["class"] = "input"
 
     @property
     def _values(self) -> dict[str, Any]:

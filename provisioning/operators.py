@@ -83,6 +83,11 @@ class RecordedAdmin(ModelAdmin):
         fixed = self.fixed_fields if obj is not None else ()
         return (*super().get_readonly_fields(request, obj), *fixed)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What is fixed stands first, as it did when the row was made."""
+        fields = list(super().get_fields(request, obj))
+        return [*self.fixed_fields, *(name for name in fields if name not in self.fixed_fields)]
+
     def save_model(self, request: HttpRequest, obj: Any, form: AnyModelForm, change: bool) -> None:
         before = snapshot(type(obj)._default_manager.get(pk=obj.pk)) if change else {}
         super().save_model(request, obj, form, change)

@@ -36,11 +36,11 @@ class Pill:
     note: str
 
 
-def pill(row: Any) -> Pill:
-    """`row` is a User of `annotate_standing()`, with its location at hand."""
+def pill(row: Any, *, name_location: bool = False) -> Pill:
+    """`row` is a User of `annotate_standing()`, with its location and primary number at hand."""
     if not row.is_active or row.first_unmet not in ("", *SENDING_CODES):
         return Pill("not_eligible", "pill-warn", _("Not eligible"), reason(row))
-    note = source_line(row.enablement_source, row.location.name if row.location else "")
+    note = source_line(row.enablement_source, row.location.name if name_location and row.location else "")
     if not row.effective_enabled:
         return Pill("off", "", _("Off"), note)
     if row.first_unmet:
@@ -49,9 +49,9 @@ def pill(row: Any) -> Pill:
 
 
 def source_line(source: str, location: str) -> str:
-    """Who decided; the location is named."""
+    """Who decided; the location by name, if it is given."""
     if source == Source.LOCATION:
-        return _("From location %(location)s") % {"location": location}
+        return _("From location %(location)s") % {"location": location} if location else _("From location")
     if source == Source.USER:
         return _("From override")
     return _("From organization default")
@@ -77,6 +77,8 @@ def reason(row: Any) -> str:
         return str(row.location.get_pstn_connection_display())
     if row.location is None and row.first_unmet.startswith("location_"):
         return _("No location")
+    if row.first_unmet == "primary_number" and hasattr(row, "primary_number"):
+        return _("Number from another provider") if row.primary_number.active else _("Number is not active")
     if row.first_unmet == "number_capability" and row.req_number_capability == RequirementState.WAITING:
         return _("Waiting for the carrier’s report")
     return str(_REASONS.get(row.first_unmet, row.first_unmet))
