@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Value, When
-from django.utils.translation import gettext_lazy as _
 
 from provisioning.models import Location, TextingSetting, User
 
@@ -26,18 +25,6 @@ class Source(StrEnum):
     USER = "user"
     LOCATION = "location"
     ORGANIZATION = "organization"
-
-    @property
-    def label(self) -> str:
-        """In words, to stand below the value."""
-        return str(_SOURCE_LABELS[self])
-
-
-_SOURCE_LABELS = {
-    Source.USER: _("From override"),
-    Source.LOCATION: _("From the location"),
-    Source.ORGANIZATION: _("From the organization default"),
-}
 
 
 @dataclass(frozen=True, slots=True)

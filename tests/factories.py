@@ -18,6 +18,7 @@ NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 class OrganizationFactory(DjangoModelFactory):
     class Meta:
         model = provisioning.Organization
+        skip_postgeneration_save = True
 
     name = factory.Sequence(lambda n: f"Organization {n}")
     addon_licenses = 100

@@ -11,6 +11,7 @@ standing.py            the rules put together: checklists, and who can text
 reach.py               how many can
 """
 
+from provisioning.eligibility.facts import OrganizationFacts
 from provisioning.eligibility.organization_rules import ORGANIZATION_RULES
 from provisioning.eligibility.reach import LocationReach, SwitchReach, able_to_text_by_location, switch_reach
 from provisioning.eligibility.requirements import Gate, Requirement, RequirementState
@@ -21,7 +22,6 @@ from provisioning.eligibility.standing import (
     check_location,
     check_organization,
     check_user,
-    facts_of,
     standing,
     standings,
 )
@@ -33,6 +33,7 @@ __all__ = [
     "USER_RULES",
     "Gate",
     "LocationReach",
+    "OrganizationFacts",
     "Requirement",
     "RequirementState",
     "Standing",
@@ -43,7 +44,6 @@ __all__ = [
     "check_location",
     "check_organization",
     "check_user",
-    "facts_of",
     "standing",
     "standings",
     "switch_reach",

@@ -59,11 +59,6 @@ def check_location(location: Location) -> list[Requirement]:
     return shared + [rule.requirement(place, for_user=False) for rule in LOCATION_RULES]
 
 
-def facts_of(organization: Organization | None) -> OrganizationFacts:
-    """What `check_user()` can be given, read once for many users."""
-    return OrganizationFacts.of(organization)
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Whether a user can text now. `code` is empty when all is well, `sentence` is what the composer shows.

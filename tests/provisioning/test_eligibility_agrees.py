@@ -12,12 +12,12 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 
 from provisioning.eligibility import (
+    OrganizationFacts,
     RequirementState,
     annotate_organization,
     annotate_standing,
     check_organization,
     check_user,
-    facts_of,
     standing,
     standings,
 )
@@ -113,7 +113,7 @@ def test_every_requirement_of_every_organization_agrees(draft: Draft) -> None:
 def test_facts_read_once_for_an_organization_change_nothing(draft: Draft) -> None:
     with stored(draft) as world:
         for user in world.users:
-            assert check_user(user, organization_facts=facts_of(user.organization)) == check_user(user)
+            assert check_user(user, organization_facts=OrganizationFacts.of(user.organization)) == check_user(user)
 
 
 @every_world

@@ -1,0 +1,44 @@
+"""How many users can text: by location, and around the organization's switch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from provisioning.eligibility import LocationReach, SwitchReach, able_to_text_by_location, switch_reach
+from provisioning.models import Organization, User
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_location_counts_its_active_users_and_those_who_can_text(user: User, stranger: User) -> None:
+    factories.UserFactory(location=user.location)
+    factories.UserFactory(location=user.location, is_active=False)
+    assert able_to_text_by_location(user.organization) == {user.location_id: LocationReach(able=1, users=2)}
+
+
+def test_a_user_who_is_switched_off_is_not_able(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(texting_setting="off")
+    assert able_to_text_by_location(user.organization)[user.location_id] == LocationReach(able=0, users=1)
+
+
+def test_all_locations_are_counted_in_one_query(
+    organization: Organization, user: User, django_assert_num_queries: Any
+) -> None:
+    factories.texting_user(organization)
+    with django_assert_num_queries(1):
+        assert len(able_to_text_by_location(organization)) == 2
+
+
+def test_the_switch_reaches_those_who_hang_on_it(organization: Organization, django_assert_num_queries: Any) -> None:
+    factories.texting_user(organization)
+    factories.texting_user(organization)
+    factories.texting_user(organization, texting_setting="on")
+    factories.texting_user(organization, texting_setting="off")
+    factories.UserFactory(location=factories.LocationFactory(organization=organization))
+    with django_assert_num_queries(1):
+        reach = switch_reach(organization)
+    assert reach == SwitchReach(users=5, able_when_on=3, able_when_off=1)
+    assert reach.hang_on_switch == 2
