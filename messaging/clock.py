@@ -13,7 +13,7 @@ _NOW = {
 
 
 def database_now() -> datetime:
-    """The time now, aware and in UTC. Read once a job and passed on; a machine whose own clock is wrong does no harm."""
+    """The time now, aware and in UTC. A job reads it once and passes it on; a wrong clock elsewhere does no harm."""
     with connection.cursor() as cursor:
         cursor.execute(_NOW[connection.vendor])
         (now,) = cursor.fetchone()

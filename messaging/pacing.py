@@ -59,6 +59,13 @@ def look_again(number_ids: Collection[uuid.UUID], at: datetime) -> None:
     """Let the relay look at these numbers at `at`, or earlier if it meant to. Locks their rows, in order."""
     if not number_ids:
         return
-    numbers = SendingNumber.objects.filter(pk__in=number_ids)
-    list(numbers.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-    numbers.update(next_due_at=Least(Coalesce(F("next_due_at"), Value(at)), Value(at)))
+    if len(number_ids) > 1:
+        lock(number_ids)
+    earlier = Least(Coalesce(F("next_due_at"), Value(at)), Value(at))
+    SendingNumber.objects.filter(pk__in=number_ids).update(next_due_at=earlier)
+
+
+def lock(number_ids: Collection[uuid.UUID]) -> None:
+    """Lock the rows of these numbers, in order of id; the last locks that a transaction takes."""
+    numbers = SendingNumber.objects.filter(pk__in=number_ids).order_by("pk")
+    list(numbers.select_for_update(no_key=True).values_list("pk"))

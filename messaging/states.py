@@ -75,7 +75,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class Overtaken(Exception):
+class Overtaken(Exception):  # noqa: N818
     """A row changed although its lock was held: nothing of the transaction may stand."""
 
 
@@ -181,7 +181,8 @@ def begin_sending(
 ) -> None:
     """Commit, just before their bytes go out, that these texts are on the wire until at most `until`.
 
-    A compare-and-set on the lease: raises Overtaken when one of them is no longer queued under it.
+    A compare-and-set on the lease: raises Overtaken when one of them is no longer queued under it. The caller
+    touches the conversations, before, for its whole batch.
     """
     ids = [text.pk for text in texts]
     held = Message.objects.filter(pk__in=ids, status=Status.QUEUED, lease_token=lease_token, leased_until__gt=at)
@@ -196,7 +197,6 @@ def begin_sending(
     )
     if begun != len(ids):
         raise Overtaken
-    touch({text.conversation_id for text in texts if text.conversation_id}, at)
 
 
 def release(message_id: uuid.UUID, lease_token: uuid.UUID, retry_at: datetime, *, now: datetime) -> bool:
@@ -217,9 +217,16 @@ def release(message_id: uuid.UUID, lease_token: uuid.UUID, retry_at: datetime, *
         )
         if released:
             text = Message.objects.only("conversation_id", "number_id").get(pk=message_id)
-            touch({text.conversation_id} - {None}, now)
+            touch({text.conversation_id} if text.conversation_id else (), now)
             pacing.look_again([text.number_id], retry_at)
     return bool(released)
+
+
+def give_up(message_id: uuid.UUID, lease_token: uuid.UUID, *, now: datetime) -> None:
+    """What could not be released although it was not taken: unconfirmed, if it is still `sending` under this lease."""
+    with transaction.atomic():
+        rows = _locked(Message.objects.filter(pk=message_id, status=Status.SENDING, lease_token=lease_token))
+        _learn(rows, {message_id: Fact(Status.UNCONFIRMED, now)}, now)
 
 
 def enqueue_scheduled(now: datetime, limit: int = 500) -> int:

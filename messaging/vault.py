@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 
-class Unreadable(Exception):
+class Unreadable(Exception):  # noqa: N818
     """No key of FIELD_KEYS opens this: a key was lost, or the value was altered."""
 
 

@@ -33,6 +33,7 @@ PATIENCE = 0.4
 PAUSE_AFTER_FAILURE = 5.0
 """Seconds without another try, so that a silent Redis does not slow every compose down."""
 
+
 def wake_relay() -> None:
     """Wake the relay once the current transaction commits (at once outside of one). Never raises, never waits long."""
     transaction.on_commit(lambda: _wake("wake", FLAG_SECONDS), robust=True)
@@ -47,11 +48,6 @@ def wake_relay_in(delay: timedelta) -> None:
 def looking() -> None:
     """The worker is about to look for work: from now on a compose sends a wake-up of its own."""
     _guarded(lambda: _redis().delete(_flag("wake")))
-
-
-def insist() -> None:
-    """Wake the relay whatever the flag says. For the sweep, which knows that there is work."""
-    _guarded(lambda: _send(expires=FLAG_SECONDS))
 
 
 def _wake(flag: str, seconds: float, **options: Any) -> None:

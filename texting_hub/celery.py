@@ -18,12 +18,14 @@ QUEUES = {
 
 ROUTES = {
     "messaging.relay_due": {"queue": "relay"},
+    "messaging.relay_sweep": {"queue": "relay"},
     "messaging.*": {"queue": "general"},
     "compliance.*": {"queue": "general"},
 }
 
 BEAT = {
-    "relay sweep: what a lost wake-up left": {"task": "messaging.relay_sweep", "schedule": 5.0},
+    "relay sweep: what a lost wake-up left": {"task": "messaging.relay_sweep", "schedule": 5.0,
+                                              "options": {"expires": 10}},
     "receipts whose message was not there yet": {"task": "messaging.match_orphans", "schedule": 60.0},
     "exports whose worker vanished": {"task": "compliance.resume_exports", "schedule": 60.0},
     "exports past their end": {"task": "compliance.expire_exports", "schedule": crontab(minute=15)},

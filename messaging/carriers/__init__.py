@@ -16,7 +16,7 @@ Maker = Callable[[str, Mapping[str, Any]], Carrier]
 ADAPTERS: dict[str, Maker] = {"simulator": SimulatedCarrier}
 
 
-class UnknownCarrier(Exception):
+class UnknownCarrier(Exception):  # noqa: N818
     """An account names a carrier for which there is no adapter."""
 
 

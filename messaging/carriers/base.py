@@ -40,7 +40,7 @@ class SendError(Exception):
     """The text was not accepted; the subclass says whether the carrier may have it."""
 
 
-class NotTaken(SendError):
+class NotTaken(SendError):  # noqa: N818
     """The carrier cannot have taken it. `retry_after` is the wait it asked for, in seconds."""
 
     def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
@@ -49,7 +49,7 @@ class NotTaken(SendError):
         self.retry_after = retry_after
 
 
-class Refused(SendError):
+class Refused(SendError):  # noqa: N818
     """The carrier refused it for good. `blocked_by` is set when somebody decided so: "carrier" or "provider"."""
 
     def __init__(self, reason: str, *, code: str = "", blocked_by: str = "") -> None:
@@ -59,7 +59,7 @@ class Refused(SendError):
         self.blocked_by = blocked_by
 
 
-class Unconfirmed(SendError):
+class Unconfirmed(SendError):  # noqa: N818
     """Its bytes may have reached the carrier. `detail` is for the log: the kind of error, no content."""
 
     def __init__(self, detail: str = "") -> None:
@@ -67,7 +67,7 @@ class Unconfirmed(SendError):
         self.detail = detail
 
 
-class MalformedWebhook(Exception):
+class MalformedWebhook(Exception):  # noqa: N818
     """A webhook whose signature holds but which the adapter cannot read: answered with 400."""
 
 

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -72,13 +72,15 @@ class SimulatedCarrier:
 
     async def send(self, text: OutboundText, wire: Wire) -> Accepted:
         """One text, one exchange."""
-        content = orjson.dumps({
-            "reference": text.message_id,
-            "from": text.own_e164,
-            "to": text.counterpart,
-            "body": text.body,
-            "callback_url": text.callback_url,
-        })
+        content = orjson.dumps(
+            {
+                "reference": text.message_id,
+                "from": text.own_e164,
+                "to": text.counterpart,
+                "body": text.body,
+                "callback_url": text.callback_url,
+            }
+        )
         return _understood(await wire.post(self._url, content=content, headers=self._headers))
 
     def verify(self, request: WebhookRequest, now: datetime) -> bool:
@@ -94,12 +96,12 @@ class SimulatedCarrier:
         try:
             document = json.loads(request.body)
             return [_event(entry) for entry in (document if isinstance(document, list) else [document])]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedWebhook(type(error).__name__) from error
 
 
 def _is_fresh(timestamp: str, now: datetime) -> bool:
-    if not (timestamp.isascii() and timestamp.isdigit()):
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         return False
     return abs(now.timestamp() - int(timestamp)) <= FRESH.total_seconds()
 
@@ -151,14 +153,12 @@ def reason_of(code: str) -> Reason:
 
 
 def _event(entry: Mapping[str, Any]) -> Event:
-    at = datetime.fromisoformat(entry["at"])
-    if at.tzinfo is None:
-        raise ValueError("at has no time zone")
+    at = _moment(entry["at"])
     if entry["type"] == "message.received":
         return InboundText(
-            carrier_message_id=_text(entry, "id"),
-            to=_text(entry, "to"),
-            from_=_text(entry, "from"),
+            carrier_message_id=_name(entry, "id"),
+            to=_name(entry, "to"),
+            from_=_name(entry, "from"),
             body=_text(entry, "body"),
             media_count=len(entry["media"]),
             at=at,
@@ -169,10 +169,10 @@ def _event(entry: Mapping[str, Any]) -> Event:
 
 
 def _receipt(entry: Mapping[str, Any], at: datetime) -> ReceiptEvent:
-    status, code = _text(entry, "status"), str(entry.get("code") or "")[:32]
+    status, code = _text(entry, "status"), _text(entry, "code")[:32]
     return ReceiptEvent(
-        our_reference=_text(entry, "reference"),
-        carrier_message_id=_text(entry, "id"),
+        our_reference=_name(entry, "reference") if entry["reference"] else "",
+        carrier_message_id=_name(entry, "id"),
         claim=status if status in CLAIMS else "unknown",
         code=code,
         reason=reason_of(code) if status == "undelivered" else "",
@@ -186,3 +186,19 @@ def _text(entry: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(name)
     return value
+
+
+def _name(entry: Mapping[str, Any], name: str) -> str:
+    """A number, an id or a reference: printable, not empty, not longer than our columns."""
+    value = _text(entry, name)
+    if not 0 < len(value) <= LONGEST_ID or not value.isprintable():
+        raise ValueError(name)
+    return value
+
+
+def _moment(value: str) -> datetime:
+    """An ISO 8601 time with its zone, in UTC."""
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError("no time zone")
+    return at.astimezone(UTC)

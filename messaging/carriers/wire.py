@@ -85,7 +85,9 @@ class Wire:
             raise Unconfirmed(type(error).__name__) from error
 
     async def _exchange(self, url: str, content: bytes, headers: Mapping[str, str], trace: _Trace) -> Reply:
-        request = self._client.build_request("POST", url, content=content, headers={**headers, "accept-encoding": "identity"})
+        request = self._client.build_request(
+            "POST", url, content=content, headers={**headers, "accept-encoding": "identity"}
+        )
         request.extensions["trace"] = trace
         response = await self._client.send(request, stream=True)
         try:

@@ -1,0 +1,193 @@
+"""What may be sent: looked at when a text is composed, and again in the moment it is dispatched.
+
+At compose a breach is a Refusal, which tells the person what to do. At dispatch it is a verdict: SEND, HOLD (the
+campaign, account or number is paused: the text keeps waiting until it is too old), or BLOCK, which is for good.
+`judge` must be called after the relay locked the texts: a STOP that committed before that lock is seen here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from messaging import optouts
+from messaging.destinations import is_allowed, parse_destination
+from messaging.models import Conversation, Message, SendingNumber
+from messaging.models.messages import BlockedBy, Direction, Kind, Status
+from messaging.reasons import Reason
+from messaging.segments import Segmentation, measure
+from provisioning.eligibility import Standing, standings
+from provisioning.models import User
+from provisioning.refusals import Refusal
+
+__all__ = [
+    "LONGEST", "RESENDABLE", "Action", "Verdict", "check", "check_body", "check_resend", "judge", "may_resend", "parse_destination",
+    "reason_of", "sending_number_of",
+]  # fmt: skip
+
+LONGEST: Final = 10
+"""Segments a text may take."""
+
+_PRINTED_CONTROLS = frozenset("\r\n\t")
+_REASONS: Final = {
+    "opted_out": Reason.OPTED_OUT,
+    "daily_limit": Reason.DAILY_LIMIT,
+    "registration": Reason.UNREGISTERED,
+    "number_campaign": Reason.UNREGISTERED,
+    "emergency": Reason.EMERGENCY,
+    "invalid_destination": Reason.INVALID_DESTINATION,
+    "destination_not_allowed": Reason.DESTINATION_NOT_ALLOWED,
+    "empty_body": Reason.CONTENT_REJECTED,
+    "too_long": Reason.CONTENT_REJECTED,
+    "control_characters": Reason.CONTENT_REJECTED,
+    "mms_not_supported": Reason.CONTENT_REJECTED,
+}
+RESENDABLE: Final = (Status.UNCONFIRMED, Status.FAILED, Status.UNDELIVERED)
+
+
+def reason_of(code: str) -> Reason:
+    """Our reason, for the row that is kept of a refused text. What is not listed says that the sender can't text."""
+    return _REASONS.get(code, Reason.SENDER_NOT_ENABLED)
+
+
+def check_body(body: str, media_count: int = 0) -> Segmentation:
+    """The segments of a body that may be sent.
+
+    Raises Refusal: mms_not_supported, empty_body, control_characters, too_long.
+    """
+    if media_count:
+        raise Refusal("mms_not_supported", _("Attachments can’t be sent, only text. Remove the attachment."))
+    if not body.strip():
+        raise Refusal("empty_body", _("The text is empty. Write something first."))
+    if any(_is_unsendable(character) for character in body):
+        raise Refusal(
+            "control_characters", _("The text contains a control character that phones can’t show. Remove it.")
+        )
+    size = measure(body)
+    if size.segments > LONGEST:
+        raise Refusal(
+            "too_long",
+            _("The text takes %(segments)s segments; %(longest)s is the most. Shorten it.")
+            % {"segments": size.segments, "longest": LONGEST},
+            segments=size.segments,
+        )
+    return size
+
+
+def _is_unsendable(character: str) -> bool:
+    """NUL and the other C0 controls but CR, LF and TAB; half of a surrogate pair."""
+    if character < " ":
+        return character not in _PRINTED_CONTROLS
+    return "\ud800" <= character <= "\udfff"
+
+
+def sending_number_of(user: User) -> SendingNumber | None:
+    """The user's primary number as the relay knows it."""
+    return SendingNumber.objects.select_related("number").filter(number__user_id=user.pk).first()
+
+
+def check(
+    user: User, sending: SendingNumber | None, counterpart: str, conversation: Conversation | None = None
+) -> SendingNumber:
+    """Whether this user may text this person now.
+
+    Raises Refusal: number_gone, texting_off, a requirement's code, number_not_connected, invalid_destination (the own
+    number), opted_out.
+    """
+    if conversation is not None and (sending is None or sending.number_id != conversation.number_id):
+        raise Refusal("number_gone", _("This number is no longer yours. Start a new conversation to text this person."))
+    standing = standings([user.pk])[user.pk]
+    if not standing.can_send:
+        raise Refusal(standing.code, standing.sentence)
+    if sending is None:
+        raise Refusal(
+            "number_not_connected", _("Your number isn’t connected to a carrier yet. Ask your administrator.")
+        )
+    if counterpart == sending.number.e164:
+        raise Refusal("invalid_destination", _("This is your own number. Enter someone else’s."))
+    if optouts.opted_out_pairs([(sending.number_id, counterpart)]):
+        raise Refusal("opted_out", str(Reason.OPTED_OUT.label))
+    return sending
+
+
+def check_resend(user: User, original: Message, now: datetime) -> None:
+    """Raises Refusal `not_resendable` unless the text is the user's, was not delivered, and is settled."""
+    if original.user_id != user.pk or not may_resend(original, now):
+        raise Refusal("not_resendable", _("This text can’t be sent again now. Reload to see where it stands."))
+
+
+def may_resend(original: Message, now: datetime) -> bool:
+    """Whether "Send again" is offered: only when the attempt's lease and the carrier's timeout have passed."""
+    if original.direction != Direction.OUTBOUND or original.status not in RESENDABLE:
+        return False
+    if original.status != Status.UNCONFIRMED or original.leased_until is None:
+        return True
+    return now > original.leased_until + timedelta(seconds=settings.CARRIER_TIMEOUT_SECONDS)
+
+
+class Action(StrEnum):
+    SEND = "send"
+    HOLD = "hold"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What happens to a text at dispatch; the reason goes with BLOCK."""
+
+    action: Action
+    reason: str = ""
+    blocked_by: str = BlockedBy.PLATFORM
+
+
+_SEND, _HOLD = Verdict(Action.SEND), Verdict(Action.HOLD)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is read, in three queries, about a batch of locked texts."""
+
+    numbers: dict[uuid.UUID, SendingNumber]
+    standings: dict[uuid.UUID, Standing]
+    opted_out: set[tuple[uuid.UUID, str]]
+
+
+def judge(texts: Collection[Message], numbers: dict[uuid.UUID, SendingNumber]) -> dict[uuid.UUID, Verdict]:
+    """A verdict for each locked text. `numbers` (with number and account) must have been read after the lock."""
+    written = [text for text in texts if text.kind == Kind.PERSON]
+    facts = _Facts(
+        numbers=numbers,
+        standings=standings({text.user_id for text in written if text.user_id}),
+        opted_out=optouts.opted_out_pairs({(text.number_id, text.counterpart) for text in written}),
+    )
+    return {text.pk: _verdict(text, facts) for text in texts}
+
+
+def _verdict(text: Message, facts: _Facts) -> Verdict:
+    """Blocks come before holds: what is refused for good must not wait for a pause to end."""
+    if not is_allowed(text.counterpart):
+        return Verdict(Action.BLOCK, Reason.DESTINATION_NOT_ALLOWED)
+    sending = facts.numbers.get(text.number_id)
+    if text.kind == Kind.PERSON:
+        verdict = _of_person(text, sending, facts)
+        if verdict is not _SEND:
+            return verdict
+    paused = sending is None or sending.paused or sending.carrier_account.paused
+    return _HOLD if paused else _SEND
+
+
+def _of_person(text: Message, sending: SendingNumber | None, facts: _Facts) -> Verdict:
+    if (text.number_id, text.counterpart) in facts.opted_out:
+        return Verdict(Action.BLOCK, Reason.OPTED_OUT)
+    standing = facts.standings.get(text.user_id) if text.user_id else None
+    moved = sending is None or sending.number.user_id != text.user_id
+    if moved or standing is None or not standing.can_receive:
+        return Verdict(Action.BLOCK, Reason.SENDER_NOT_ENABLED)
+    return _SEND if standing.can_send else _HOLD

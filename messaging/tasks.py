@@ -1,0 +1,46 @@
+"""Celery's way in: thin tasks, ids at most. What they call says what it does and where its transactions are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import lru_cache
+from typing import Final
+
+from celery import shared_task
+
+from messaging import clock, inbound, wakeups
+from messaging.relay import Relay
+from messaging.sweep import sweep
+
+SOON: Final = timedelta(seconds=5)
+"""The sweep comes as often; what is due earlier has a wake-up of its own."""
+
+
+@lru_cache(maxsize=1)
+def _relay() -> Relay:
+    """The process's own relay, made in the worker that first needs it: connections stay open between tasks."""
+    return Relay()
+
+
+@shared_task(name="messaging.relay_due")
+def relay_due() -> None:
+    """Send what is due. Clears the flag before it looks, so that what is composed from now on wakes us again."""
+    wakeups.looking()
+    due = _relay().run()
+    if due is not None:
+        delay = due - clock.database_now()
+        if delay <= SOON:
+            wakeups.wake_relay_in(delay)
+
+
+@shared_task(name="messaging.relay_sweep")
+def relay_sweep() -> None:
+    """Find what was left behind, and send it if there is anything to send: whatever became of its wake-up."""
+    if sweep(clock.database_now()):
+        relay_due()
+
+
+@shared_task(name="messaging.match_orphans")
+def match_orphans() -> None:
+    """Receipts whose message was not there yet."""
+    inbound.match_orphans(clock.database_now())
