@@ -8,6 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
+import django
+
 
 def main() -> int:
     """Bind, prepare, serve. A busy port is a sentence and exit code 1."""
@@ -44,10 +46,9 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 def _serve(listener: socket.socket) -> None:
-    import django  # noqa: PLC0415: settings read the environment that main() set
-
     django.setup()
-    from simulator import process  # noqa: PLC0415: needs the settings
+    # Its models need the settings, and those the environment that main() set.
+    from simulator import process  # noqa: PLC0415
 
     process.prepare()
     process.run(listener)

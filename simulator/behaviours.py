@@ -44,7 +44,10 @@ DELIVERS = (Step(SENT, SOON, SOON), Step(DELIVERED, LATER, LATER))
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One way to treat a text: does the carrier have it afterwards, what is answered, which receipts follow."""
+    """One way to treat a text: does the carrier have it afterwards, what is answered, which receipts follow.
+
+    `{code}` in the hint stands for the code chosen, with its meaning.
+    """
 
     key: str
     label: str | Promise
@@ -64,7 +67,7 @@ BEHAVIOURS = {
             takes=True, answer=Answer.ACCEPTED, steps=DELIVERS,
         ),
         Behaviour(
-            "undelivered", _("Undelivered"), _("Receipt with the code below"), _("Doesn’t deliver"),
+            "undelivered", _("Undelivered"), _("Receipt {code}"), _("Doesn’t deliver"),
             takes=True, answer=Answer.ACCEPTED,
             steps=(Step(SENT, SOON, SOON), Step(UNDELIVERED, LATER, LATER)),
         ),
@@ -77,7 +80,7 @@ BEHAVIOURS = {
             takes=False, answer=Answer.NOT_TAKEN,
         ),
         Behaviour(
-            "refused", _("Refused"), _("HTTP 400 with the code below"), _("Refuses"),
+            "refused", _("Refused"), _("HTTP 400, {code}"), _("Refuses"),
             takes=False, answer=Answer.REFUSED,
         ),
         Behaviour(
@@ -126,9 +129,12 @@ FIRST_SHOWN = ("delivered", "undelivered", "no_receipt", "not_taken")
 CODES: dict[str, str | Promise] = {
     "4720": _("invalid destination address"),
     "4721": _("number cannot receive texts"),
+    "4740": _("recipient opted out"),
     "4750": _("phone unreachable"),
     "4770": _("blocked as spam"),
+    "4790": _("content rejected"),
     "4481": _("number not registered"),
     "9999": _("a code nobody knows"),
 }
+"""The carrier's own numbers, with which it reports an undelivered text and refuses one."""
 DEFAULT_CODE = "4720"

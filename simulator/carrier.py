@@ -7,6 +7,7 @@ says of the answer (an error, silence, a hang-up) comes after that, so "taken" a
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 
 from django.conf import settings
 from django.utils.html import format_html
@@ -20,6 +21,7 @@ from simulator.courier import Courier
 from simulator.ledger import Ledger
 from simulator.log import Log
 from simulator.models import Delivery, Rule, Text
+from simulator.numbers import grouped
 from simulator.rules import EVERY_PHONE, Decision, Rules
 
 
@@ -60,7 +62,7 @@ class Carrier:
         if spent is not None:
             await self.ledger.change(lambda: rule_book.write_spent(spent))
         if not decision.behaviour.takes:
-            self.log.add(format_html(_("Not taken for {}: {}"), text.phone, decision.behaviour.label))
+            self.log.add(format_html(_("Not taken for {}: {}"), grouped(text.phone), decision.behaviour.label))
             return decision
         owed = texts.receipts(text, decision, callback_url)
         await self.ledger.insert([text, *owed])
@@ -107,12 +109,7 @@ def _forget_everything() -> None:
         model.objects.all().delete()
 
 
-_carrier: Carrier | None = None
-
-
+@lru_cache(maxsize=1)
 def the_carrier() -> Carrier:
-    """The carrier of this process."""
-    global _carrier  # noqa: PLW0603: one per process, made on its event loop
-    if _carrier is None:
-        _carrier = Carrier()
-    return _carrier
+    """The carrier of this process; first asked for on its event loop."""
+    return Carrier()

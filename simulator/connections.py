@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
+
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _open: dict[tuple[str, int], asyncio.Transport] = {}
@@ -22,8 +25,8 @@ class KnownConnection(H11Protocol):
         super().connection_lost(exc)
 
 
-def hang_up(client: tuple[str, int] | None) -> None:
+def hang_up(client: Sequence[Any] | None) -> None:
     """Reset the connection of a client: no status line, nothing."""
-    transport = _open.get(tuple(client)) if client else None
+    transport = _open.get((client[0], client[1])) if client else None
     if transport is not None:
         transport.abort()

@@ -6,12 +6,12 @@ The content type matters: a page of another site can post forms to this address,
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
@@ -22,7 +22,7 @@ from simulator.models import Business, Delivery, Phone, Text
 from simulator.security import from_loopback
 
 MOST_AT_ONCE = 1000
-View = Callable[[HttpRequest], Awaitable[JsonResponse]]
+View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 
 
 def controlled(act: Callable[[Any], Awaitable[dict[str, Any]]]) -> View:

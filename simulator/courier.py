@@ -110,9 +110,7 @@ class Courier:
     async def _finish(self, batch: list[Delivery], answer: str) -> None:
         keys = [delivery.pk for delivery in batch]
         now = timezone.now()
-        await self._ledger.change(
-            lambda: Delivery.objects.filter(pk__in=keys).update(done_at=now, answer=answer[:60])
-        )
+        await self._ledger.change(lambda: Delivery.objects.filter(pk__in=keys).update(done_at=now, answer=answer[:60]))
         for delivery in batch:
             self._log.add(format_html(_("{}, webhook {}"), delivery.label, answer))
 

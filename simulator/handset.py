@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-import phonenumbers
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
@@ -14,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from simulator import screen, texts
+from simulator import numbers, screen, texts
 from simulator.behaviours import BEHAVIOURS, CODES, DEFAULT_CODE
 from simulator.carrier import NoWebhookAddressError, the_carrier
 from simulator.models import Phone
@@ -130,14 +129,10 @@ def add_phone(request: HttpRequest) -> HttpResponse:
 
 
 def _number(field: str, typed: str) -> str:
-    """E.164 of what was typed; a number without a country is North American."""
-    try:
-        parsed = phonenumbers.parse(typed, "US")
-    except phonenumbers.NumberParseException:
-        parsed = None
-    if parsed is None or not phonenumbers.is_possible_number(parsed):
+    number = numbers.typed(typed)
+    if number is None:
         raise NotUnderstoodError(field, _("This is not a phone number. Write it like +1 415 555 0101."))
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return number
 
 
 def _back(phone: str, business: str) -> HttpResponse:

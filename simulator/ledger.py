@@ -57,7 +57,7 @@ class Ledger:
         self._thread.shutdown()
 
     def _waiting(self) -> list[Entry]:
-        found = []
+        found: list[Entry] = []
         while not self._entries.empty() and len(found) < BATCH:
             found.append(self._entries.get_nowait())
         return found

@@ -63,6 +63,6 @@ async def _serve(listener: socket.socket) -> None:
 
 async def _watch_parent(server: Server, parent: int) -> None:
     """Whoever started this process is gone: so is the reason for it. Process 1 is nobody's supervisor here."""
-    while parent != 1 and os.getppid() == parent:
+    while parent != 1 and os.getppid() == parent:  # noqa: ASYNC110
         await asyncio.sleep(1)
     server.should_exit = server.should_exit or parent != 1

@@ -16,6 +16,7 @@ class Decision:
 
     behaviour: Behaviour
     code: str
+    remaining: int | None = None
     spent: Rule | None = None
 
 
@@ -44,7 +45,7 @@ class Rules:
         rule = self._rules.get(phone) or self._rules.get(EVERY_PHONE)
         if rule is None:
             return Decision(DEFAULT, DEFAULT_CODE)
-        return Decision(BEHAVIOURS[rule.behaviour], rule.code)
+        return Decision(BEHAVIOURS[rule.behaviour], rule.code, rule.remaining)
 
     def decide(self, phone: str) -> Decision:
         """The decision for one text that is here now; counts down a rule for the next N texts."""
@@ -55,7 +56,7 @@ class Rules:
         rule.remaining -= 1
         if rule.remaining == 0:
             del self._rules[rule.phone]
-        return Decision(decision.behaviour, decision.code, spent=rule)
+        return Decision(decision.behaviour, decision.code, rule.remaining, spent=rule)
 
 
 def write_spent(rule: Rule) -> None:

@@ -12,12 +12,14 @@ from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils import timezone
 
-from simulator.behaviours import BEHAVIOURS, CODES, FIRST_SHOWN
+from simulator.behaviours import BEHAVIOURS, CODES, DEFAULT_CODE, FIRST_SHOWN
 from simulator.carrier import Carrier
 from simulator.models import Business, Phone, Text
+from simulator.numbers import grouped
 
 THREAD_LENGTH = 100
 OTHERS = 5
+THREADS = 4
 RECENT = 200
 
 
@@ -33,22 +35,15 @@ class Line:
     current: bool
 
 
-def grouped(e164: str) -> str:
-    """A North American number as people read it: +1 415 555 0122; others as they are."""
-    if len(e164) == 12 and e164.startswith("+1") and e164[1:].isdecimal():
-        return f"+1 {e164[2:5]} {e164[5:8]} {e164[8:]}"
-    return e164
-
-
 def context(carrier: Carrier, query: QueryDict) -> dict[str, Any]:
     """Everything on the page for one choice of phone and business number."""
     phones = list(Phone.objects.all())
     phone = _chosen_phone(phones, query.get("phone", ""))
     businesses = _businesses(phone)
-    business = query.get("business", "") or (businesses[0][0] if businesses else "")
+    new = "new" in query
+    business = "" if new else query.get("business", "") or (businesses[0][0] if businesses else "")
     thread = _thread(phone, business)
     _mark_seen(phone)
-    shown = carrier.rules.shown(phone)
     return {
         "phones": _lines(carrier, phones, phone),
         "phone": phone,
@@ -61,10 +56,23 @@ def context(carrier: Carrier, query: QueryDict) -> dict[str, Any]:
         "log": carrier.log.lines(),
         "choices": [BEHAVIOURS[key] for key in FIRST_SHOWN],
         "more_choices": [one for one in BEHAVIOURS.values() if one.shown and one.key not in FIRST_SHOWN],
-        "behaviour": shown.behaviour,
-        "has_rule": carrier.rules.of(phone) is not None,
-        "code": shown.code,
+        "new": new,
         "codes": CODES,
+        **_rule(carrier, phone),
+    }
+
+
+def _rule(carrier: Carrier, phone: str) -> dict[str, Any]:
+    """What the form shows as set; what cannot be seen in the first radios opens the rest."""
+    shown = carrier.rules.shown(phone)
+    has_rule = carrier.rules.of(phone) is not None
+    hidden = shown.behaviour.key not in FIRST_SHOWN or shown.code != DEFAULT_CODE
+    return {
+        "behaviour": shown.behaviour,
+        "code": shown.code,
+        "remaining": shown.remaining or "",
+        "has_rule": has_rule,
+        "more_open": hidden or has_rule or shown.remaining is not None,
     }
 
 
@@ -82,7 +90,7 @@ def _chosen_phone(phones: list[Phone], asked: str) -> str:
 def _businesses(phone: str) -> list[tuple[str, str]]:
     """The numbers this phone texts with, latest first, with their names."""
     rows = Text.objects.filter(phone=phone).values("business").annotate(newest=Max("id")).order_by("-newest")
-    return [(row["business"], _name(row["business"])) for row in rows[:8]]
+    return [(row["business"], _name(row["business"])) for row in rows[:THREADS]]
 
 
 def _name(business: str) -> str:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from simulator.behaviours import UNDELIVERED, Step
 from simulator.models import Delivery, Text, new_text_id
+from simulator.numbers import grouped
 from simulator.rules import Decision
 
 PICTURE = "picture.svg"
@@ -80,11 +81,9 @@ def inbound(text: Text, url: str) -> Delivery:
         "media": [PICTURE] * text.pictures,
         "at": text.at.isoformat(),
     }
-    label = format_html(_("Inbound to {}"), text.business)
+    label = format_html(_("Inbound to {}"), grouped(text.business))
     return Delivery(url=url, event=json.dumps(event), label=label, due_at=text.at)
 
 
 def _after(moment: datetime, seconds: float) -> datetime:
     return moment + timedelta(seconds=seconds * settings.PACE)
-
-

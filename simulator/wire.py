@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,9 +28,9 @@ from simulator.security import from_loopback
 PAGE = 1000
 LONGEST_BODY = 64 * 1024
 MESSAGES = "/v1/messages"
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class MalformedError(Exception):
@@ -46,7 +46,9 @@ class Response:
     headers: dict[bytes, bytes] = field(default_factory=dict)
 
 
-def beside(django: Callable[[Scope, Receive, Send], Awaitable[None]]) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def beside(
+    django: Callable[[Scope, Receive, Send], Awaitable[None]],
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """An ASGI application that answers for messages itself and leaves everything else to Django."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +106,13 @@ def _fields(body: bytes) -> dict[str, str]:
         document = json.loads(body)
     except ValueError as error:
         raise MalformedError("The body is not JSON.") from error
-    names = {"reference": "reference", "from": "business", "to": "phone", "body": "body", "callback_url": "callback_url"}
+    names = {
+        "reference": "reference",
+        "from": "business",
+        "to": "phone",
+        "body": "body",
+        "callback_url": "callback_url",
+    }
     if not isinstance(document, dict) or not all(isinstance(document.get(name), str) for name in names):
         raise MalformedError(f"These are needed, as text: {', '.join(names)}.")
     return {ours: document[name] for name, ours in names.items()}
@@ -155,11 +163,13 @@ def taken(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(reference=reference)
     page = list(rows[:PAGE])
     last = page[-1].pk if len(page) == PAGE else None
-    return JsonResponse({
-        "count": rows.count(),
-        "texts": [_shown(text, whole=reference is not None) for text in page],
-        "next": last,
-    })
+    return JsonResponse(
+        {
+            "count": rows.count(),
+            "texts": [_shown(text, whole=reference is not None) for text in page],
+            "next": last,
+        }
+    )
 
 
 def _after(request: HttpRequest) -> int:

@@ -10,15 +10,29 @@ async function look() {
   if (answer.status !== 200) return;
   tag = answer.headers.get("ETag") ?? "";
   const came = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (firstThread(came)) {
+    location.reload();
+    return;
+  }
   for (const part of came.querySelectorAll("[data-part]")) show(part.dataset.part, part.innerHTML);
+}
+
+/* The chosen phone had no thread, and now has one: the form below must answer it. */
+function firstThread(came) {
+  const field = document.getElementById("business");
+  const waiting = field && !field.value && !document.getElementById("reply").value;
+  return waiting && came.querySelector("[data-business]:not([data-business=''])") !== null && !isNew();
+}
+
+function isNew() {
+  return new URLSearchParams(location.search).has("new");
 }
 
 /* Only what changed is replaced, so that focus and scrolling stay where they are. */
 function show(id, html) {
-  const unchanged = parts.get(id) === html;
-  parts.set(id, html);
   const shown = document.getElementById(id);
-  if (unchanged || shown.contains(document.activeElement)) return;
+  if (parts.get(id) === html || shown.contains(document.activeElement)) return;
+  parts.set(id, html);
   shown.innerHTML = html;
 }
 
@@ -36,18 +50,20 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) look().catch(() => {});
 });
 
+/* A reply goes out in place; whatever the page must say about it (a new thread, a refusal) comes by a real submit. */
 const form = document.getElementById("write");
+const reply = document.getElementById("reply");
 form.addEventListener("submit", async (event) => {
-  if (!form.querySelector("input[type=hidden][name=business]")) return;
+  const key = event.submitter?.value ?? "";
+  if (document.getElementById("business") || (!key && !reply.value)) return;
   event.preventDefault();
-  const reply = document.getElementById("reply");
   const fields = new FormData(form, event.submitter);
   const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" }).catch(() => null);
   if (answer?.type !== "opaqueredirect") {
-    form.submit();
+    location.reload();
     return;
   }
-  if (!event.submitter?.value) reply.value = "";
+  if (!key) reply.value = "";
   reply.focus();
   await look().catch(() => {});
 });
