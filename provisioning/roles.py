@@ -56,7 +56,8 @@ def assignments_of(user: User) -> list[RoleAssignment]:
     """The user's roles, read once a request (kept on the instance)."""
     kept: list[RoleAssignment] | None = getattr(user, "_kept_assignments", None)
     if kept is None:
-        kept = list(RoleAssignment.objects.filter(user_id=user.pk, organization_id=user.organization_id))
+        own = RoleAssignment.objects.filter(user_id=user.pk, organization=user.organization_id)
+        kept = list(own)
         user._kept_assignments = kept  # type: ignore[attr-defined]
     return kept
 
