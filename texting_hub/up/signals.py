@@ -39,6 +39,11 @@ class Signals:
     def stop_asked(self) -> bool:
         return self.stop_asked_at is not None
 
+    def close(self) -> None:
+        """All is ended: one more Ctrl-C changes nothing."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
     def pause(self, seconds: float) -> None:
         """Wait, or less: until any signal."""
         ready, _write, _error = select.select([self._read], [], [], max(seconds, 0))

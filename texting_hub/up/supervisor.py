@@ -210,6 +210,7 @@ class Supervisor:
             shutil.rmtree(self.copy.socket.parent, ignore_errors=True)
         self.watchdog.dismiss()
         self.folder.forget_run()
+        self.signals.close()
 
     def _stop_together(self, children: list[Child]) -> None:
         asked_at = time.monotonic()
