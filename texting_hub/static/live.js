@@ -1,0 +1,60 @@
+/* The page's end of the live stream. Dispatches on <body>: `live:open` (connected, or connected again),
+   `live:conversation` (detail: id, changed_at), `live:standing`, `live:resync`, and `live:poll` every five seconds while
+   the stream is down. Only ids arrive; whoever shows something fetches it, permissions checked again. */
+"use strict";
+
+(() => {
+  const POLL = 5000;
+  const { live: address, liveWorker: script, since, user } = document.body.dataset;
+  if (!address) return;
+  let polling = null;
+  let say = () => {};
+
+  const dispatch = (name, detail) => document.body.dispatchEvent(new CustomEvent(`live:${name}`, { detail }));
+
+  function hear(message) {
+    if (message.type === "down") {
+      polling ??= setInterval(() => dispatch("poll"), POLL);
+      return;
+    }
+    if (message.type === "open") {
+      clearInterval(polling);
+      polling = null;
+      dispatch("open");
+    }
+    if (message.type === "event" && message.name === "signed_out") window.location.reload();
+    else if (message.type === "event") dispatch(message.name, message.data);
+  }
+
+  function throughWorker() {
+    const worker = new SharedWorker(script, { name: `live-${user}` });
+    worker.port.onmessage = ({ data }) => hear(data);
+    worker.onerror = () => hear({ type: "down" });
+    worker.port.start();
+    say = (message) => worker.port.postMessage(message);
+  }
+
+  function throughPage() {
+    const loaded = document.createElement("script");
+    let stream = null;
+    loaded.src = script;
+    loaded.onload = () => say({ type: "hello", address, since });
+    loaded.onerror = () => hear({ type: "down" });
+    say = (message) => {
+      stream?.close();
+      stream = message.type === "bye" || !globalThis.LiveStream ? null : new LiveStream(address, message.since, hear);
+    };
+    document.head.append(loaded);
+  }
+
+  if ("SharedWorker" in window) throughWorker();
+  else throughPage();
+  say({ type: "hello", address, since });
+
+  window.addEventListener("pagehide", () => say({ type: "bye" }));
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    say({ type: "hello", address, since });
+    dispatch("resync");
+  });
+})();
