@@ -3,10 +3,11 @@
 from django.urls import URLPattern, path
 from django.views.i18n import JavaScriptCatalog
 
-from messaging import views
+from messaging import views, webhooks
 from provisioning.roles import signed_in
 
 urlpatterns: list[URLPattern] = [
+    path("webhooks/<uuid:account_id>/", webhooks.receive, name="webhook"),
     path("inbox/", views.inbox, name="inbox"),
     path("inbox/list/", views.conversation_list, name="inbox_list"),
     path("inbox/new/", views.new_message, name="new_message"),
