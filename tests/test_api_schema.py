@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.management import call_command
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.test import Client
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
@@ -91,8 +94,13 @@ def caller(full_admin: User, user: User) -> dict[str, str]:
 
 
 @pytest.fixture
-def served(caller: dict[str, str]) -> Any:
-    return schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application(), headers=caller)
+def served(caller: dict[str, str]) -> Iterator[Any]:
+    """The API behind WSGI. A request must not close the connection that the test's transaction lives on."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield schemathesis.openapi.from_wsgi("/api/schema/", get_wsgi_application(), headers=caller)
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
