@@ -55,7 +55,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with two locks; pip alone installs."""
     made = tmp_path / "my project"
     (made / "packages").mkdir(parents=True)
-    for name in ("hubone", "hubtwo"):
+    for name in ("hubone", "hubtwo", "hubthree"):
         wheel(made / "packages", name)
     lock(made, RUNTIME, "hubone")
     lock(made, DEVELOPMENT, "hubone", "hubtwo")
@@ -186,7 +186,7 @@ def test_the_life_of_an_environment(root: Path, capsys: pytest.CaptureFixture[st
     assert environment.satisfies(DEVELOPMENT)
     assert has(environment, "hubtwo")
 
-    lock(moved, RUNTIME, "hubone", digest="0" * 64)
+    lock(moved, RUNTIME, "hubthree", digest="0" * 64)
     with pytest.raises(Trouble, match=r"(?s)could not be installed.*hash.*install\.log"):
         ensure(environment, RUNTIME)
     assert not environment.satisfies(RUNTIME)
