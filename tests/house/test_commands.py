@@ -17,7 +17,7 @@ from texting_hub.up.__main__ import main
 from texting_hub.up.folder import DataFolder
 from texting_hub.up.terminal import table
 
-SIGN_IN = {"role": "Full administrator", "name": "Ada Okafor", "email": "ada@example.com", "password": "abcd-efgh"}
+SIGN_IN = {"role": "Full administrator", "name": "Ada Okafor", "email": "ada@example.com"}
 
 
 @pytest.fixture
@@ -70,7 +70,8 @@ def test_status_of_nothing_is_exit_code_3(folder: DataFolder, capsys: pytest.Cap
 def test_status_tells_addresses_sign_ins_and_processes(running: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert ask(running, "status") == 0
     told = capsys.readouterr().out
-    for expected in ("http://127.0.0.1:8100/", "http://127.0.0.1:8101/", *SIGN_IN.values(), str(os.getpid())):
+    password = demonstration.kept(running)["password"]
+    for expected in ("http://127.0.0.1:8100/", "http://127.0.0.1:8101/", *SIGN_IN.values(), password, str(os.getpid())):
         assert expected in told
     assert "relay worker" in told
     assert "waiting to start again" in told
@@ -81,7 +82,7 @@ def test_status_for_programs_is_json(running: DataFolder, capsys: pytest.Capture
     assert ask(running, "status", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["running"] is True
-    assert told["sign_ins"] == [SIGN_IN]
+    assert told["sign_ins"] == [{**SIGN_IN, "password": demonstration.kept(running)["password"]}]
     assert told["processes"] == {"relay": 0}
 
 

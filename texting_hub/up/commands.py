@@ -58,13 +58,11 @@ def summary(folder: DataFolder, run: dict[str, Any]) -> list[str]:
     rows += [[_("Data"), str(folder.path)], [_("Logs"), str(folder.logs)]]
     lines = table(rows)
     if run["simulator_url"]:
-        lines += ["", _("Sign in as"), *table(_sign_in_rows(folder))]
+        sign_ins = demonstration.sign_ins(folder)
+        people = [[entry["role"], entry["name"], entry["email"]] for entry in sign_ins]
+        password = demonstration.kept(folder)["password"]
+        lines += ["", _("Sign in as (password for all: %(password)s)") % {"password": password}, *table(people)]
     return lines
-
-
-def _sign_in_rows(folder: DataFolder) -> list[list[str]]:
-    sign_ins = demonstration.kept(folder).get("sign_ins", [])
-    return [[entry["role"], entry["name"], entry["email"], entry["password"]] for entry in sign_ins]
 
 
 def down(options: Namespace) -> int:
@@ -136,7 +134,6 @@ def _process_row(child: dict[str, Any]) -> list[str]:
 def _machine_readable(folder: DataFolder, run: dict[str, Any], running: bool) -> dict[str, Any]:
     if not running:
         return {"running": False, "data": str(folder.path)}
-    sign_ins = demonstration.kept(folder).get("sign_ins", []) if run["simulator_url"] else []
     return {
         "running": True,
         "ready": run["ready"],
@@ -144,7 +141,7 @@ def _machine_readable(folder: DataFolder, run: dict[str, Any], running: bool) ->
         "url": run["url"],
         "simulator_url": run["simulator_url"],
         "data": str(folder.path),
-        "sign_ins": sign_ins,
+        "sign_ins": demonstration.sign_ins(folder) if run["simulator_url"] else [],
         "processes": {name: child["pid"] for name, child in run["children"].items()},
     }
 

@@ -31,6 +31,12 @@ def kept(folder: DataFolder) -> dict[str, Any]:
     return content
 
 
+def sign_ins(folder: DataFolder) -> list[dict[str, str]]:
+    """One for each role: role, name, email, password."""
+    content = kept(folder)
+    return [{**entry, "password": content["password"]} for entry in content.get("sign_ins", [])]
+
+
 def remember_seeding(folder: DataFolder, seeded_for: str, answer: dict[str, Any]) -> None:
     """`seeded_for` names the database and the address of the simulator that were seeded."""
     content = read_private(folder.demonstration_file)
