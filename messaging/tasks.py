@@ -8,7 +8,7 @@ from typing import Final
 
 from celery import shared_task
 
-from messaging import clock, inbound, wakeups
+from messaging import clock, receipts, wakeups
 from messaging.relay import Relay
 from messaging.sweep import sweep
 
@@ -43,4 +43,4 @@ def relay_sweep() -> None:
 @shared_task(name="messaging.match_orphans")
 def match_orphans() -> None:
     """Receipts whose message was not there yet."""
-    inbound.match_orphans(clock.database_now())
+    receipts.match_orphans(clock.database_now())

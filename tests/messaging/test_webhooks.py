@@ -117,6 +117,15 @@ def test_an_array_is_taken_event_by_event(account: CarrierAccount, user: User) -
     assert message.status == "sent"
 
 
+def test_an_event_of_an_unknown_type_is_logged_and_the_rest_of_its_array_is_taken(
+    account: CarrierAccount, user: User
+) -> None:
+    with capture_logs() as logs:
+        assert post(account, [{"type": "message.seen"}, received_event(user)]).status_code == 200
+    assert "unknown_webhook_type" in [entry["event"] for entry in logs]
+    assert Message.objects.count() == 1
+
+
 def test_a_lone_surrogate_and_a_nul_in_the_json_are_stored_replaced(account: CarrierAccount, user: User) -> None:
     event = json.dumps(received_event(user)).replace('"Hello"', '"a\\u0000b\\ud83dc"').encode()
     assert post(account, event).status_code == 200
