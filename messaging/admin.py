@@ -78,7 +78,9 @@ class CarrierAccountAdmin(RecordedAdmin):
 
     @admin.display(description=gettext_lazy("Webhook address to give to the carrier"))
     def webhook_address(self, account: CarrierAccount) -> str:
-        return settings.PUBLIC_URL + reverse("webhook", args=[account.pk]) if account.pk else "-"
+        if account._state.adding:
+            return _("Shown once the account is saved.")
+        return f"{settings.PUBLIC_URL}{reverse('webhook', args=[account.pk])}"
 
     @admin.display(description=gettext_lazy("Credentials are stored"), boolean=True)
     def has_credentials(self, account: CarrierAccount) -> bool:

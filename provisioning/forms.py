@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from provisioning.enablement import Source
-from provisioning.models import Location, Organization, TextingSetting, User
+from provisioning.models import Location, Organization, TextingSetting
 from provisioning.models.choices import fold
 from provisioning.refusals import Refusal
 from provisioning.standing_words import STATUSES
@@ -88,8 +88,8 @@ class UsersFilter(forms.Form):
         """`after` or `before`."""
         return self._values.get(name)
 
-    def narrow(self, users: QuerySet[User]) -> QuerySet[User]:
-        """`users` comes from annotate_standing()."""
+    def narrow(self, users: QuerySet[Any]) -> QuerySet[Any]:
+        """`users` comes from annotate_standing(), which adds what is filtered by."""
         values = self._values
         if values.get("q"):
             users = users.filter(matching(values["q"]))

@@ -26,7 +26,8 @@ def page_by_name(
     users: QuerySet[User], *, after: uuid.UUID | None, before: uuid.UUID | None, descending: bool = False
 ) -> Page:
     """Users by name, then id. A key that names none of these users gives the first page."""
-    cursor = users.order_by().filter(pk=after or before).values_list("sort_name", "pk").first()
+    key = after or before
+    cursor = users.order_by().filter(pk=key).values_list("sort_name", "pk").first() if key else None
     backwards = cursor is not None and after is None
     if cursor is not None:
         users = users.filter(_beyond(*cursor, greater=descending == backwards))

@@ -62,7 +62,7 @@ class OperatorSite(admin.AdminSite):
         return redirect_to_login(following, reverse("sign_in"))
 
     @method_decorator(never_cache)
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The hub's own sign-out; 307 keeps it a POST."""
         return HttpResponseRedirect(reverse("sign_out"), preserve_request=True)
 
