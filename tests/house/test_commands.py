@@ -17,7 +17,7 @@ from texting_hub.up.__main__ import main
 from texting_hub.up.folder import DataFolder
 from texting_hub.up.terminal import table
 
-SIGN_IN = {"role": "Full administrator", "name": "Ada Okafor", "email": "ada@example.com"}
+SIGN_IN = {"role": "full_admin", "title": "full administrator", "name": "Ada Okafor", "email": "ada@example.com"}
 
 
 @pytest.fixture
@@ -71,7 +71,14 @@ def test_status_tells_addresses_sign_ins_and_processes(running: DataFolder, caps
     assert ask(running, "status") == 0
     told = capsys.readouterr().out
     password = demonstration.kept(running)["password"]
-    for expected in ("http://127.0.0.1:8100/", "http://127.0.0.1:8101/", *SIGN_IN.values(), password, str(os.getpid())):
+    for expected in (
+        "http://127.0.0.1:8100/",
+        "http://127.0.0.1:8101/",
+        SIGN_IN["title"],
+        SIGN_IN["email"],
+        password,
+        str(os.getpid()),
+    ):
         assert expected in told
     assert "relay worker" in told
     assert "waiting to start again" in told

@@ -59,7 +59,7 @@ def summary(folder: DataFolder, run: dict[str, Any]) -> list[str]:
     lines = table(rows)
     if run["simulator_url"]:
         sign_ins = demonstration.sign_ins(folder)
-        people = [[entry["role"], entry["name"], entry["email"]] for entry in sign_ins]
+        people = [[entry["title"], entry["name"], entry["email"]] for entry in sign_ins]
         password = demonstration.kept(folder)["password"]
         lines += ["", _("Sign in as (password for all: %(password)s)") % {"password": password}, *table(people)]
     return lines

@@ -32,7 +32,7 @@ def kept(folder: DataFolder) -> dict[str, Any]:
 
 
 def sign_ins(folder: DataFolder) -> list[dict[str, str]]:
-    """One for each role: role, name, email, password."""
+    """One for each role: role (a code), title (in words), name, email, password."""
     content = kept(folder)
     return [{**entry, "password": content["password"]} for entry in content.get("sign_ins", [])]
 

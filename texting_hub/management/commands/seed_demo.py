@@ -34,7 +34,7 @@ class Command(BaseCommand):
         if missing:
             raise CommandError(f"Set {', '.join(missing)} in the environment.")
         account_id = self._seed(options["simulator_url"].rstrip("/"))
-        sign_ins = [{"role": a.role, "name": a.name, "email": a.email} for a in ACCOUNTS]
+        sign_ins = [{"role": a.role, "title": str(a.title), "name": a.name, "email": a.email} for a in ACCOUNTS]
         self.stdout.write(json.dumps({"sign_ins": sign_ins, "carrier_account_id": account_id}))
 
     @transaction.atomic
