@@ -120,8 +120,8 @@ def _due_numbers(now: datetime, most: int) -> list[SendingNumber]:
 def _look(numbers: Collection[SendingNumber], now: datetime, room: int) -> list[_Look]:
     """What could go from each number, in one query. One text more than may go tells that there are more."""
     buckets = {number.pk: pacing.bucket_of(number).refilled(now) for number in numbers}
-    most = min(max(bucket.whole for bucket in buckets.values()), room) + 1
-    found = {row["pk"]: row for row in _heads(buckets, now, most)}
+    paced = min(max(bucket.whole for bucket in buckets.values()), room)
+    found = {row["pk"]: row for row in _heads(buckets, now, people=paced + 1, automatic=room + 1)}
     return [
         _Look(
             number=number,
@@ -134,8 +134,10 @@ def _look(numbers: Collection[SendingNumber], now: datetime, room: int) -> list[
     ]
 
 
-def _heads(number_ids: Iterable[uuid.UUID], now: datetime, most: int) -> QuerySet[SendingNumber, Any]:
-    """For each number: ids of texts at the head of their conversation, and when later ones come up."""
+def _heads(
+    number_ids: Iterable[uuid.UUID], now: datetime, *, people: int, automatic: int
+) -> QuerySet[SendingNumber, Any]:
+    """For each number: ids of so many texts at the head of their conversation, and when later ones come up."""
     of_number = Message.objects.filter(number_id=OuterRef("pk"))
     earlier = Message.objects.filter(
         conversation_id=OuterRef("conversation_id"), seq__lt=OuterRef("seq"), status__in=states.IN_LINE
@@ -145,8 +147,8 @@ def _heads(number_ids: Iterable[uuid.UUID], now: datetime, most: int) -> QuerySe
     put_off = of_number.filter(status=Status.QUEUED, retry_at__gt=now).order_by("retry_at")
     return SendingNumber.objects.filter(pk__in=list(number_ids)).values(
         "pk",
-        automatic=_Ids(heads.filter(kind=Kind.AUTOMATIC).values("id")[:most]),
-        people=_Ids(heads.filter(kind=Kind.PERSON).values("id")[:most]),
+        automatic=_Ids(heads.filter(kind=Kind.AUTOMATIC).values("id")[:automatic]),
+        people=_Ids(heads.filter(kind=Kind.PERSON).values("id")[:people]),
         upcoming=Subquery(upcoming.values("due_at")[:1]),
         put_off=Subquery(put_off.values("retry_at")[:1]),
     )

@@ -16,8 +16,8 @@ from django.db.models.functions import Coalesce, Least
 
 from messaging.models import SendingNumber
 
-_GRAIN = 1e-6
-"""Times are kept to the microsecond, so a bucket that is this little short of a token has it."""
+_GRAIN = 1e-9
+"""What adding fractions may lose: a bucket that is this little short of a token has it."""
 
 
 @dataclass(frozen=True, slots=True)
