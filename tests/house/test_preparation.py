@@ -84,6 +84,15 @@ def test_a_new_database_or_another_port_is_seeded_again(folder: DataFolder, call
     assert called == ["seed_demo"] * 3
 
 
+def test_a_demonstration_of_an_earlier_version_is_brought_up_to_date(
+    folder: DataFolder, called: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare.seed(migrated=True)
+    monkeypatch.setattr(prepare, "demonstration_sources", lambda: [ROOT / "hub"])
+    prepare.seed(migrated=False)
+    assert called == ["seed_demo"] * 2
+
+
 def test_a_database_that_does_not_answer_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,12 +44,27 @@ def migrate() -> bool:
 
 def static_digest() -> str:
     """Over what decides the collected files: installed packages, settings, and every static file of ours."""
-    digest = hashlib.sha256()
     sources = [ROOT / "requirements.lock", ROOT / "texting_hub" / "settings.py"]
     for app in apps.get_app_configs():
         if Path(app.path).parent == ROOT:
             sources += sorted(path for path in (Path(app.path) / "static").rglob("*") if path.is_file())
-    for path in sources:
+    return digest_of(sources)
+
+
+def demonstration_sources() -> list[Path]:
+    """What decides what the demonstration is."""
+    command = ROOT / "texting_hub" / "management" / "commands" / "seed_demo.py"
+    return [
+        command,
+        ROOT / "provisioning" / "demonstration.py",
+        *sorted((ROOT / "texting_hub" / "demonstration").glob("*.py")),
+    ]
+
+
+def digest_of(paths: list[Path]) -> str:
+    """Over names and contents."""
+    digest = hashlib.sha256()
+    for path in paths:
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -67,10 +82,11 @@ def collect_static() -> None:
 
 
 def seed(migrated: bool) -> None:
-    """The demonstration organization, once per database and address of the simulator."""
+    """The demonstration organization, once per database, address of the simulator, and version of itself."""
     folder = DataFolder(settings.DATA_DIR)
     database = settings.DATABASES["default"]
-    wanted = f"{database['ENGINE']} {database.get('HOST', '')} {database['NAME']} {settings.SIMULATOR_URL}"
+    where = [database["ENGINE"], str(database.get("HOST", "")), str(database["NAME"]), settings.SIMULATOR_URL]
+    wanted = " ".join([*where, digest_of(demonstration_sources())])
     if not migrated and demonstration.kept(folder).get("seeded_for") == wanted:
         return
     tell(SAY, _("Making the demonstration organization"))
