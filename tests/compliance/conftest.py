@@ -13,6 +13,13 @@ from django.db import connection
 from provisioning.changes import Actor, Change
 
 
+@pytest.fixture(autouse=True)
+def export_folder(settings: Any, tmp_path: Path) -> Path:
+    """Exports of a test are the test's own."""
+    settings.EXPORT_DIR = tmp_path / "exports"
+    return settings.EXPORT_DIR
+
+
 @pytest.fixture
 def shared_database(transactional_db: Any, tmp_path: Path) -> Iterator[Path | None]:
     """Tests in threads need what production has: the test database is memory of one process, so move to a file.

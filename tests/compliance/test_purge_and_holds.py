@@ -142,22 +142,28 @@ def test_a_batch_that_began_first_is_over_before_the_export_begins(shared_databa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_batch_waits_for_an_export_that_began_first_and_leaves_its_range(shared_database):
+def test_a_batch_waits_for_an_export_that_began_first_and_leaves_its_range(shared_database, monkeypatch):
     conversation = conversation_of(factories.texting_user())
     officer = factories.UserFactory(organization=conversation.organization, location=None)
     ids = {message.pk for message in texts(conversation, 30, CUTOFF - DAY)}
     locked, purging = threading.Event(), threading.Event()
+    lock = retention._lock
+
+    def about_to_wait(organization_id):
+        purging.set()
+        lock(organization_id)
+
+    monkeypatch.setattr(retention, "_lock", about_to_wait)
 
     def export():
         with transaction.atomic():
             Organization.objects.select_for_update(no_key=True).get(pk=officer.organization_id)
             locked.set()
-            purging.wait(timeout=30)
+            purging.wait(timeout=5)
             export_of(officer)
 
     def run():
         locked.wait(timeout=30)
-        purging.set()
         return purge(NOW)
 
     at_once(export, run)
