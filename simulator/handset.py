@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -37,17 +37,21 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, error: NotUnderstoodError | None = None) -> HttpResponse:
-    shown = screen.context(the_carrier(), request.GET if error is None else _chosen(request))
+    shown = screen.context(the_carrier(), request.GET if error is None else _chosen(request, error))
     shown |= {"hub_url": settings.HUB_URL, "typed": request.POST}
     if error is not None:
         shown |= {"error_field": error.field, "error": error.sentence}
     return render(request, "simulator/handset.html", shown, status=422 if error else 200)
 
 
-def _chosen(request: HttpRequest) -> Any:
-    chosen = request.GET.copy()
-    for name in ("phone", "business"):
-        chosen[name] = request.POST.get(name, "")
+def _chosen(request: HttpRequest, error: NotUnderstoodError) -> QueryDict:
+    """The phone and thread that the refused form was on."""
+    chosen = QueryDict(mutable=True)
+    chosen["phone"] = request.POST.get("phone", "")
+    if error.field == "business":
+        chosen["new"] = "1"
+    else:
+        chosen["business"] = request.POST.get("business", "")
     return chosen
 
 

@@ -21,6 +21,8 @@ def headers(
     """A strict policy, no framing, no sniffing; no other site may read anything (no CORS headers at all)."""
 
     async def answer(request: HttpRequest) -> HttpResponse:
+        # Only this refuses other host names (a page elsewhere whose name was made to point here): it raises 400.
+        request.get_host()
         response = await get_response(request)
         response["Content-Security-Policy"] = POLICY
         response["X-Content-Type-Options"] = "nosniff"
