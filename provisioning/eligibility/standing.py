@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import BooleanField, Case, CharField, Q, QuerySet, Value, When
@@ -163,20 +164,33 @@ def annotate_organization(queryset: QuerySet[Organization]) -> QuerySet[Organiza
 
 def standings(user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Standing]:
     """The standing of each user, in one query: the relay's look at a batch just before it goes out."""
-    rows = annotate_standing(User.objects.filter(pk__in=list(user_ids)).order_by())
-    return {user.pk: _standing_of_row(user) for user in rows}
+    return {row.pk: _standing_of_row(row) for row in _standing_rows().filter(pk__in=list(user_ids))}
+
+
+@cache
+def _standing_rows() -> QuerySet[User]:
+    """What `standings()` needs of `annotate_standing()`, built once a process: building costs more than asking."""
+    awaiting = {f"req_{rule.code}": rule.state_in_sql(FROM_USER) for rule in RULES_OF_USERS if rule.awaited is not None}
+    rows = annotate_enablement(User.objects.order_by().only("id", "is_active"))
+    return rows.annotate(first_unmet=_first_unmet_in_sql(), **awaiting)
 
 
 def _standing_of_row(row: Any) -> Standing:
-    """`row` is a User of `annotate_standing()`."""
-    sentence = ""
-    for rule in RULES_OF_USERS:
-        if rule.code == row.first_unmet:
-            sentence = rule.sentence(RequirementState(getattr(row, f"req_{rule.code}")), for_user=True)
+    """`row` is one of `_standing_rows()`."""
+    unmet = next((rule for rule in RULES_OF_USERS if rule.code == row.first_unmet), None)
+    able = row.is_active and row.effective_enabled
     return Standing(
         enabled=row.effective_enabled,
-        can_receive=row.can_text,
-        can_send=row.can_send,
+        can_receive=able and (unmet is None or unmet.gates is Gate.SENDING),
+        can_send=able and unmet is None,
         code=_code(row.is_active, row.effective_enabled, row.first_unmet),
-        sentence=_sentence(row.is_active, row.effective_enabled, sentence),
+        sentence=_sentence(row.is_active, row.effective_enabled, _sentence_of_first(unmet, row)),
     )
+
+
+def _sentence_of_first(unmet: Rule[Any] | None, row: Any) -> str:
+    """As the first unmet requirement, a rule can wait only for somebody outside, never for an earlier rule."""
+    if unmet is None:
+        return ""
+    state = getattr(row, f"req_{unmet.code}") if unmet.awaited is not None else RequirementState.NOT_MET
+    return unmet.sentence(RequirementState(state), for_user=True)

@@ -22,6 +22,7 @@ from provisioning.eligibility import (
     standings,
 )
 from provisioning.eligibility.reach import able_to_text_by_location, switch_reach
+from provisioning.eligibility.standing import _standing_rows
 from provisioning.enablement import resolve
 from provisioning.models import Organization, User
 from tests.provisioning.worlds import Draft, World, drafts
@@ -34,13 +35,17 @@ every_world = settings(suppress_health_check=[HealthCheck.function_scoped_fixtur
 @contextmanager
 def stored(draft: Draft) -> Iterator[World]:
     """The world, gone again afterwards. A campaign is full at one number, so that small worlds have crowded ones."""
-    with (
-        patch("provisioning.eligibility.facts.CAMPAIGN_NUMBERS_LIMIT", 1),
-        patch("provisioning.eligibility.user_rules.CAMPAIGN_NUMBERS_LIMIT", 1),
-        transaction.atomic(),
-    ):
-        yield draft.store()
-        transaction.set_rollback(True)
+    _standing_rows.cache_clear()
+    try:
+        with (
+            patch("provisioning.eligibility.facts.CAMPAIGN_NUMBERS_LIMIT", 1),
+            patch("provisioning.eligibility.user_rules.CAMPAIGN_NUMBERS_LIMIT", 1),
+            transaction.atomic(),
+        ):
+            yield draft.store()
+            transaction.set_rollback(True)
+    finally:
+        _standing_rows.cache_clear()
 
 
 def annotated(world: World) -> dict[Any, Any]:
