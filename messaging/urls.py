@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 from django.views.i18n import JavaScriptCatalog
 
-from messaging import views, webhooks
+from messaging import api, views, webhooks
 from provisioning.roles import signed_in
 
 urlpatterns: list[URLPattern] = [
@@ -20,4 +20,15 @@ urlpatterns: list[URLPattern] = [
     path("inbox/<uuid:conversation_id>/texts/<uuid:message_id>/again/", views.send_again, name="send_again"),
 ]
 
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("messages", api.Texts.as_view(), name="messages"),
+    path("messages/<uuid:message_id>", api.Text.as_view(), name="message"),
+    path("conversations", api.Conversations.as_view(), name="conversations"),
+    path("conversations/<uuid:conversation_id>", api.OneConversation.as_view(), name="conversation"),
+    path(
+        "conversations/<uuid:conversation_id>/messages",
+        api.ConversationTexts.as_view(),
+        name="conversation_messages",
+    ),
+    path("conversations/<uuid:conversation_id>/read", api.ConversationRead.as_view(), name="conversation_read"),
+]

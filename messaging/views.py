@@ -167,7 +167,7 @@ def send(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
 def _refused(request: HttpRequest, conversation: Conversation, form: TextForm, refusal: Refusal) -> HttpResponse:
     """The composer again: what was typed, why it was not sent, and a fresh key."""
     user: Any = request.user
-    kept = {"text": form.text, "error": refusal.sentence, "error_code": refusal.code}
+    kept = {"text": form.text, "error": _in_a_form(refusal), "error_code": refusal.code}
     if not request.htmx:  # type: ignore[attr-defined]
         return _conversation_page(request, conversation, status=refusal.http_status, **kept)
     context = composer_context(conversation, user) | kept
@@ -216,7 +216,14 @@ def new_message(request: HttpRequest) -> HttpResponse:
 
 def _typed(form: NewMessageForm, refusal: Refusal) -> dict[str, Any]:
     where = "to_error" if refusal.code in OF_THE_NUMBER else "error"
-    return {"to": form.destination, "text": form.text, where: refusal.sentence, "error_code": refusal.code}
+    return {"to": form.destination, "text": form.text, where: _in_a_form(refusal), "error_code": refusal.code}
+
+
+def _in_a_form(refusal: Refusal) -> str:
+    """The sentence for someone who filled in a form and knows no keys."""
+    if refusal.code == "idempotency_conflict":
+        return _("This form was sent before with another text. Send it once more to send this text too.")
+    return refusal.sentence
 
 
 def _new_message_form(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

@@ -11,7 +11,8 @@ from typing import IO, Any, Final
 
 import orjson
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.db import DataError
 from django.http import Http404, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
@@ -70,6 +71,13 @@ class CursorPagination(BaseCursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
     ordering = "-id"
+
+    def paginate_queryset(self, *arguments: Any, **options: Any) -> list[Any] | None:
+        """A cursor whose position no column can have was not made by us: 404, as for any other broken cursor."""
+        try:
+            return super().paginate_queryset(*arguments, **options)
+        except (ValidationError, ValueError, OverflowError, DataError):
+            raise exceptions.NotFound from None
 
 
 CODES: Final = {
