@@ -38,6 +38,13 @@ def test_a_folder_of_other_files_is_refused_and_left_alone(tmp_path: Path) -> No
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_private_folder_is_taken_whatever_else_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    tmp_path.chmod(0o700)
+    DataFolder(tmp_path).make()
+    assert (tmp_path / "logs").is_dir()
+
+
 def test_a_file_in_the_place_of_the_folder_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("x")
     with pytest.raises(Trouble, match="cannot be used"):

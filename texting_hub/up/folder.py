@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ class DataFolder:
             ) from error
 
     def _refuse_strange_folder(self) -> None:
-        if not self.path.exists():
+        """Closing a folder that others use (a home, a shared disk) would be rude; a private one is the owner's word."""
+        if not self.path.exists() or stat.S_IMODE(self.path.stat().st_mode) == 0o700:
             return
         names = {entry.name for entry in self.path.iterdir()}
         if names and not names & OURS:
