@@ -28,8 +28,8 @@ from provisioning.models import User
 from provisioning.refusals import Refusal
 
 __all__ = [
-    "LONGEST", "RESENDABLE", "Action", "Verdict", "check", "check_body", "check_resend", "judge", "may_resend", "parse_destination",
-    "reason_of", "sending_number_of",
+    "LONGEST", "RESENDABLE", "Action", "Verdict", "check", "check_body", "check_resend", "judge", "may_resend",
+    "parse_destination", "reason_of", "sending_number_of",
 ]  # fmt: skip
 
 LONGEST: Final = 10

@@ -79,10 +79,11 @@ class Wire:
                 return await self._exchange(url, content, headers, trace)
         except _BEFORE_FIRST_BYTE as error:
             raise NotTaken(type(error).__name__) from error
-        except TimeoutError as error:
-            raise self._judged(trace, "Timeout") from error
         except httpx.HTTPError as error:
             raise Unconfirmed(type(error).__name__) from error
+        except Exception as error:  # our own timeout, or what the layers below did not foresee
+            kind = Unconfirmed if trace.began else NotTaken
+            raise kind(type(error).__name__) from error
 
     async def _exchange(self, url: str, content: bytes, headers: Mapping[str, str], trace: _Trace) -> Reply:
         request = self._client.build_request(
@@ -94,10 +95,6 @@ class Wire:
             return Reply(response.status_code, _lowered(response.headers), await _read(response))
         finally:
             await response.aclose()
-
-    @staticmethod
-    def _judged(trace: _Trace, detail: str) -> NotTaken | Unconfirmed:
-        return Unconfirmed(detail) if trace.began else NotTaken(detail)
 
     async def aclose(self) -> None:
         await self._client.aclose()
