@@ -1,0 +1,70 @@
+"""Every page at 1440 and 390 px, light and dark: axe-core finds nothing, nothing is wider than the screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Hub, shoot
+
+pytestmark = pytest.mark.browser
+
+
+def test_pages_outside_the_portal(hub: Hub, open_browser: Callable[..., Page]) -> None:
+    page = open_browser()
+    page.goto("/sign-in/")
+    shoot(page, "sign-in")
+    page.goto(hub.handset)
+    shoot(page, "handset")
+
+
+def test_pages_of_an_administrator(sign_in: Callable[..., Page]) -> None:
+    page = sign_in("Maya Okafor")
+    page.goto("/calling/service-settings/")
+    shoot(page, "service-settings")
+    page.get_by_role("switch", name=re.compile("Enable Business Texting for all the users")).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    shoot(page, "service-settings-disable-dialog")
+    page.goto("/users/")
+    shoot(page, "users")
+    page.goto("/users/?q=nobody-has-this-name")
+    shoot(page, "users-no-match")
+    page.goto("/users/?q=Abernathy")
+    page.get_by_role("link", name=re.compile("Abernathy")).first.click()
+    shoot(page, "user-calling")
+    page.goto("/users/?q=Grant")
+    page.get_by_role("link", name=re.compile("Grant")).first.click()
+    shoot(page, "user-calling-blocked")
+    page.goto("/nothing-is-here/")
+    shoot(page, "not-found")
+
+
+def test_pages_of_a_user(sign_in: Callable[..., Page]) -> None:
+    page = sign_in("Rosalind Abernathy")
+    page.goto("/inbox/")
+    shoot(page, "inbox-nothing-chosen")
+    page.get_by_role("link", name=re.compile("415 555 0122")).first.click()
+    expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+    shoot(page, "inbox")
+    page.goto("/inbox/")
+    page.get_by_role("link", name=re.compile("415 555 0188")).first.click()
+    expect(page.get_by_text("You can’t text this person")).to_be_visible()
+    shoot(page, "inbox-opted-out")
+    page.goto("/inbox/new/")
+    shoot(page, "inbox-new")
+
+
+def test_pages_of_an_officer(sign_in: Callable[..., Page]) -> None:
+    page = sign_in("Ingrid Solberg")
+    for name in ("messages", "exports", "retention", "audit"):
+        page.goto(f"/compliance/{name}/")
+        shoot(page, f"compliance-{name}")
+
+
+def test_the_admin_of_a_provider_operator(sign_in: Callable[..., Page]) -> None:
+    page = sign_in("Owen Castle")
+    page.goto("/admin/")
+    expect(page.get_by_role("link", name="Organizations").first).to_be_visible()
