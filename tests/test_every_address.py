@@ -101,19 +101,19 @@ def opened(browser: Client, path: str) -> int:
     return browser.post(path).status_code if answer.status_code == 405 else answer.status_code
 
 
-@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("address", [page for page in pages() if page.name not in STREAMS + SIGNED], ids=str)
 def test_a_page_opens_for_the_roles_it_declares_and_for_nobody_else(
-    world: World, signed_in_as: Any, address: Address, role: str
+    world: World, signed_in_as: Any, address: Address
 ) -> None:
-    person = world.people[role]
-    status = opened(signed_in_as(person), world.path(address))
-    if not allowed(person, address.access):
-        assert status == 403
-    elif address.access is not None and set(address.parameters) & PRIVATE:
-        assert status == 404
-    else:
-        assert status not in (401, 403, 404, 500)
+    for role in ROLES:
+        person = world.people[role]
+        status = opened(signed_in_as(person), world.path(address))
+        if not allowed(person, address.access):
+            assert status == 403, role
+        elif address.access is not None and set(address.parameters) & PRIVATE:
+            assert status == 404, role
+        else:
+            assert status not in (401, 403, 404, 500), role
 
 
 @pytest.mark.parametrize("address", [page for page in pages() if set(page.parameters) & PRIVATE], ids=str)
@@ -151,22 +151,22 @@ def asked(browser: Client, method: str, path: str) -> Any:
     return getattr(browser, method)(path, data={}, content_type="application/json")
 
 
-@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("address", "method"), OPERATIONS)
 def test_an_api_operation_answers_the_roles_it_declares_and_nobody_else(
-    world: World, signed_in_as: Any, address: Address, method: str, role: str
+    world: World, signed_in_as: Any, address: Address, method: str
 ) -> None:
-    person = world.people[role]
-    answer = asked(signed_in_as(person), method, world.path(address))
-    if not allowed(person, address.api_view.access[method.upper()]):
-        assert answer.status_code == 403
-    elif set(address.parameters) & PRIVATE or (role == "operator" and address.parameters):
-        assert answer.status_code == 404
-    else:
-        assert answer.status_code not in (401, 403, 500)
-    if answer.status_code >= 400:
-        assert answer["Content-Type"] == "application/problem+json"
-        assert answer.json()["code"]
+    for role in ROLES:
+        person = world.people[role]
+        answer = asked(signed_in_as(person), method, world.path(address))
+        if not allowed(person, address.api_view.access[method.upper()]):
+            assert answer.status_code == 403, role
+        elif set(address.parameters) & PRIVATE or (role == "operator" and address.parameters):
+            assert answer.status_code == 404, role
+        else:
+            assert answer.status_code not in (401, 403, 500), role
+        if answer.status_code >= 400:
+            assert answer["Content-Type"] == "application/problem+json"
+            assert answer.json()["code"]
 
 
 @pytest.mark.parametrize(("address", "method"), OPERATIONS)
