@@ -101,14 +101,14 @@ def enabled_if(*, organization_on: Q | bool) -> Q:
     by_location = deferring & _LOCATION_DECIDES & Q(location__texting_setting=TextingSetting.ON)
     if organization_on is False:
         return by_user | by_location
-    by_organization = deferring & (_no_location_decides())
+    by_organization = deferring & _no_location_decides()
     if organization_on is not True:
         by_organization &= organization_on
     return by_user | by_location | by_organization
 
 
 def _no_location_decides() -> Q:
-    """The opposite of `_LOCATION_DECIDES`, spelled out because SQL's NOT leaves NULL as it is."""
+    """The opposite of `_LOCATION_DECIDES`. Spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
     return (
         Q(location__isnull=True)
         | Q(organization__isnull=True)

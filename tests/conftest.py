@@ -19,7 +19,7 @@ from tests import factories
 from texting_hub.up.testing import broker_for_tests
 
 # The same examples every time, so that a red build is red again; HYPOTHESIS_PROFILE=dev looks further, at random.
-hypothesis_settings.register_profile("ci", derandomize=True, max_examples=60, deadline=None, database=None)
+hypothesis_settings.register_profile("ci", derandomize=True, max_examples=50, deadline=None, database=None)
 hypothesis_settings.register_profile("dev", max_examples=1000, deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -235,7 +235,7 @@ def _has_campaign(facts: UserFacts) -> bool:
 
 
 def no_usable_number() -> Q:
-    """The opposite of `USABLE_NUMBER`, spelled out because SQL's NOT leaves NULL as it is."""
+    """The opposite of `USABLE_NUMBER`. Spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
     return (
         Q(primary_number__isnull=True)
         | Q(organization__isnull=True)
