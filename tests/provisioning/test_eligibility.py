@@ -275,6 +275,20 @@ def test_a_number_that_is_not_active_takes_no_place_in_a_campaign(user: User) ->
     assert of_user(user, "number_campaign").state == MET
 
 
+@pytest.mark.parametrize("stray", ["campaign", "brand", "both"])
+def test_a_campaign_or_brand_of_another_organization_carries_no_number(
+    user: User, other_organization: Organization, stray: str
+) -> None:
+    campaign = Campaign.objects.get()
+    if stray != "brand":
+        change(campaign, organization=other_organization)
+    if stray != "campaign":
+        change(campaign.brand, organization=other_organization)
+    in_sql = annotate_standing(User.objects.filter(pk=user.pk)).get()
+    assert of_user(user, "number_campaign").state == in_sql.req_number_campaign == WAITING
+    assert (in_sql.can_text, in_sql.can_send) == (True, False)
+
+
 def test_every_unmet_requirement_says_what_to_do(user: User) -> None:
     change(user.organization, customer_type="trial", addon_licenses=0, healthcare=True)
     change(user.location, country="GB", pstn_connection="other")
