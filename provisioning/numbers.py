@@ -11,17 +11,8 @@ from phonenumbers import NumberParseException, PhoneNumberFormat
 @lru_cache(maxsize=4096)
 def display(e164: str) -> str:
     """`+14155550101` as `+1 415 555 0101`; what is not a phone number (a short code) as it is."""
-    return _formatted(e164, PhoneNumberFormat.INTERNATIONAL).replace("-", " ")
-
-
-@lru_cache(maxsize=4096)
-def display_national(e164: str) -> str:
-    """`+14155550101` as `(415) 555-0101`; what is not a phone number as it is."""
-    return _formatted(e164, PhoneNumberFormat.NATIONAL)
-
-
-def _formatted(e164: str, style: int) -> str:
     try:
-        return phonenumbers.format_number(phonenumbers.parse(e164), style)
+        number = phonenumbers.parse(e164)
     except NumberParseException:
         return e164
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL).replace("-", " ")
