@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
@@ -103,7 +104,7 @@ async def reset(_document: dict[str, Any]) -> dict[str, Any]:
 
 @require_GET
 async def state(request: HttpRequest) -> JsonResponse:
-    """How many texts were taken and written by phones, and how many webhooks the hub has not taken yet."""
+    """How many texts were taken and written, how many webhooks the hub has not taken yet, the newest text's key."""
     if not from_loopback(request):
         return JsonResponse({"code": "forbidden"}, status=403)
     return JsonResponse(await sync_to_async(_counts)())
@@ -114,4 +115,5 @@ def _counts() -> dict[str, int]:
         "taken": Text.objects.filter(to_phone=True).count(),
         "written": Text.objects.filter(to_phone=False).count(),
         "owed": Delivery.objects.filter(done_at__isnull=True).count(),
+        "newest": Text.objects.aggregate(newest=Max("id"))["newest"] or 0,
     }
