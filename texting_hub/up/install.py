@@ -149,24 +149,26 @@ def _install(environment: Environment, lock: str, lock_descriptor: int) -> None:
 
 
 def _make(environment: Environment, lock_descriptor: int) -> None:
-    """A fresh, empty environment, by the standard library or else by uv."""
+    """A fresh, empty environment: by uv where it is there (no pip in it, no waiting), or by the standard library."""
     if environment.folder.is_symlink() or environment.folder.is_file():
         environment.folder.unlink()
     shutil.rmtree(environment.folder, ignore_errors=True)
     environment.folder.mkdir()
     environment.unfinished.touch()
     base = getattr(sys, "_base_executable", None) or sys.executable
-    if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
-        command = [base, "-I", "-m", "venv", str(environment.folder)]
-    elif uv := shutil.which("uv"):
+    title = _("Making .venv")
+    if uv := shutil.which("uv"):
         command = [uv, "venv", "--quiet", "--allow-existing", "--python", base, str(environment.folder)]
-    else:
+        if _run(environment, command, title, 0, lock_descriptor):
+            return
+    if not (importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv")):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise Trouble(
             _("Python %(version)s (%(base)s) has no venv module. On Debian: apt install python%(version)s-venv")
             % {"version": version, "base": base}
         )
-    if not _run(environment, command, _("Making .venv"), 0, lock_descriptor):
+    command = [base, "-I", "-m", "venv", str(environment.folder)]
+    if not _run(environment, command, title, 0, lock_descriptor):
         raise _failed(environment, _("The environment .venv could not be made."))
 
 
