@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,16 @@ def test_no_page_of_a_model_shows_a_body(browser: Any, texted: User, model: Any)
     assert [page.status_code for page in pages if page.status_code not in (200, 403)] == []
     for page in pages:
         assert BODY not in page.content.decode()
+
+
+@pytest.mark.parametrize("model", list(registered()))
+def test_no_page_of_a_model_needs_what_the_content_security_policy_forbids(
+    browser: Any, texted: User, model: Any
+) -> None:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    for page in (browser.get(reverse(f"{name}_changelist")), browser.get(reverse(f"{name}_add"))):
+        assert "script-src 'self'" in page["Content-Security-Policy"]
+        assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", page.content.decode())
 
 
 @pytest.mark.parametrize("model", list(registered()))

@@ -136,6 +136,7 @@ def test_an_ineligible_organization_gets_the_cause_and_the_remedy_in_place_of_th
     assert "move the organization to an enterprise agreement" in page
     assert 'role="switch"' not in page
     assert "<dialog" not in page
+    assert "Locations table" not in page
 
 
 def test_the_checklist_gives_every_requirement_with_its_code_and_state(admin: Any, organization: Organization) -> None:
@@ -249,5 +250,7 @@ def test_administrators_who_may_only_look_see_no_controls(
     assert organization.texting_enabled
 
 
-def test_an_organization_without_locations_says_so(signed_in_as: Any, full_admin: User) -> None:
-    assert "No locations yet" in text_of(signed_in_as(full_admin).get(reverse("service_settings")))
+def test_an_organization_without_locations_is_told_what_it_lacks(signed_in_as: Any, full_admin: User) -> None:
+    page = text_of(signed_in_as(full_admin).get(reverse("service_settings")))
+    assert INELIGIBLE in page
+    assert "moves a US or Canada location to Cisco PSTN" in page
