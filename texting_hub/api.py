@@ -1,11 +1,12 @@
 """The API's defaults: JSON in and out, cursor pages, and errors as RFC 9457 problem documents with a stable code.
 
-A problem document: `code` is for machines and never changes; `title` is the sentence for people; `errors` lists the
-fields of a refused body (`pointer`, `code`, `detail`); a refusal may add members of its own, such as `remedy`.
+A problem document: `code` is for machines and never changes; `title` is the sentence for people; `errors` lists what
+is wrong with the body or the query (`pointer`, `code`, `detail`); a refusal may add members of its own, such as `remedy`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import IO, Any, Final
 
@@ -15,9 +16,11 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Validati
 from django.db import DataError
 from django.http import Http404, HttpResponse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import exceptions, parsers, renderers
 from rest_framework.pagination import CursorPagination as BaseCursorPagination
+from rest_framework.request import Request
 from structlog.contextvars import get_contextvars
 
 from provisioning.refusals import Refusal
@@ -65,19 +68,48 @@ class JSONParser(parsers.BaseParser):
 
 
 class CursorPagination(BaseCursorPagination):
-    """Fifty a page, `?page_size=` up to 200, newest first; ids are UUIDv7, so they sort by time."""
+    """Fifty a page, `?page_size=` up to 200, newest first; ids are UUIDv7, so they sort by time.
+
+    A page size or cursor that is no good is 400, not another page than the one that was asked for.
+    """
 
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
     ordering = "-id"
 
+    def get_page_size(self, request: Request) -> int:
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        if not re.fullmatch("[0-9]{1,3}", asked) or not 1 <= int(asked) <= self.max_page_size:
+            sentence = _("Ask for 1 to %(most)s rows a page.") % {"most": self.max_page_size}
+            raise exceptions.ValidationError({self.page_size_query_param: sentence})
+        return int(asked)
+
+    def decode_cursor(self, request: Request) -> Any:
+        try:
+            return super().decode_cursor(request)
+        except exceptions.NotFound as error:
+            raise self._unknown_cursor() from error
+
     def paginate_queryset(self, *arguments: Any, **options: Any) -> list[Any] | None:
-        """A cursor whose position no column can have was not made by us: 404, as for any other broken cursor."""
+        """A cursor may be well made and still hold what the column can't: an id that is none, a time that is none."""
         try:
             return super().paginate_queryset(*arguments, **options)
-        except (ValidationError, ValueError, OverflowError, DataError):
-            raise exceptions.NotFound from None
+        except (ValidationError, ValueError, OverflowError, DataError) as error:
+            raise self._unknown_cursor() from error
+
+    def _unknown_cursor(self) -> exceptions.ValidationError:
+        sentence = _("This cursor is not known. Take it from next or previous, as it is.")
+        return exceptions.ValidationError({self.cursor_query_param: sentence})
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"] |= {"minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        return parameters
 
 
 CODES: Final = {

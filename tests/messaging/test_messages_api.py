@@ -210,9 +210,11 @@ def test_pages_of_conversations_follow_each_other(token: dict[str, str], user: U
 
 @pytest.mark.parametrize("path", ["/messages", "/conversations"])
 @pytest.mark.parametrize("cursor", ["x", "cD14", "cD0lMDA="])
-def test_a_cursor_that_means_nothing_is_not_found(token: dict[str, str], path: str, cursor: str, user: User) -> None:
+def test_a_cursor_that_means_nothing_is_not_valid(token: dict[str, str], path: str, cursor: str, user: User) -> None:
     conversation_of(user, "hello")
-    assert get(token, path, cursor=cursor).status_code == 404
+    response = get(token, path, cursor=cursor)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["pointer"] == "/cursor"
 
 
 def test_the_price_of_a_list_does_not_grow_with_it(token: dict[str, str], user: User) -> None:
