@@ -108,6 +108,13 @@ def test_json_of_the_wrong_shape_is_pointed_at(browser: Client, url: str, body: 
     assert response.json()["errors"]
 
 
+@pytest.mark.parametrize("query", ["page_size=0", "page_size=201", "page_size=all", "page_size=", "cursor=nonsense"])
+def test_a_page_that_cannot_be_is_pointed_at(browser: Client, query: str) -> None:
+    response = browser.get(f"/api/v1/conversations?{query}")
+    assert is_problem(response, 400, "invalid")
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/" + query.split("=", 1)[0]]
+
+
 def test_a_body_too_large_is_refused(browser: Client, url: str) -> None:
     assert is_problem(put(browser, url, b'{"enabled": "' + b"x" * 1_000_001 + b'"}'), 413, "too_large")
 

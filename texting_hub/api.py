@@ -1,7 +1,7 @@
 """The API's defaults: JSON in and out, cursor pages, and errors as RFC 9457 problem documents with a stable code.
 
 A problem document: `code` is for machines and never changes; `title` is the sentence for people; `errors` lists what
-is wrong with the body or the query (`pointer`, `code`, `detail`); a refusal may add members of its own, such as `remedy`.
+is wrong with the body or the query (`pointer`, `code`, `detail`); a refusal may add members, such as `remedy`.
 """
 
 from __future__ import annotations

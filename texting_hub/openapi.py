@@ -51,7 +51,7 @@ PROBLEM: Final = {
                 "type": "object",
                 "required": ["pointer", "code", "detail"],
                 "properties": {
-                    "pointer": {"type": "string", "description": "JSON pointer (RFC 6901) into the body."},
+                    "pointer": {"type": "string", "description": "JSON pointer (RFC 6901) into the body or the query."},
                     "code": {"type": "string"},
                     "detail": {"type": "string"},
                 },

@@ -273,6 +273,7 @@ def test_a_number_that_is_not_active_takes_no_place_in_a_campaign(user: User) ->
     crowd(Campaign.objects.get(), 50)
     PhoneNumber.objects.filter(e164="+12065560000").update(active=False)
     assert of_user(user, "number_campaign").state == MET
+    assert standings([user.pk])[user.pk].can_send is True
 
 
 @pytest.mark.parametrize("stray", ["campaign", "brand", "both"])
