@@ -26,6 +26,7 @@ from django.utils.translation import gettext as _
 from compliance import packages
 from compliance.holding import LONGEST_EXPORT
 from compliance.models import Export, ExportState
+from compliance.selection import organization_of
 from provisioning.changes import Actor, record_target
 from provisioning.models import Organization, User
 from provisioning.refusals import Refusal
@@ -51,11 +52,11 @@ def request_export(
     now: datetime,
 ) -> Export:
     """Ask for the texts of these people and numbers from `begins_at` up to, not including, `ends_at`."""
-    assert officer.organization_id is not None
+    organization_id = organization_of(officer)
     with transaction.atomic():
-        lock_organization(officer.organization_id)
+        lock_organization(organization_id)
         export = Export.objects.create(
-            organization_id=officer.organization_id,
+            organization_id=organization_id,
             requested_by=officer,
             name=name,
             numbers=sorted(set(numbers)),

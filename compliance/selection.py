@@ -1,11 +1,24 @@
-"""Which texts an export covers. The export reads by it, and the purge is held off by it: one definition for both."""
+"""Whose texts, and which: an officer's organization, and the range an export covers.
+
+The export reads by the range, and the purge is held off by it: one definition for both.
+"""
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 
 from compliance.models import Export
 from provisioning.models import User
+
+
+def organization_of(officer: User) -> UUID:
+    """The organization whose texts an officer may see. Provider operators have none."""
+    if officer.organization_id is None:
+        raise PermissionDenied
+    return officer.organization_id
 
 
 def covered(export: Export) -> Q:

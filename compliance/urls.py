@@ -1,7 +1,19 @@
 """Addresses of this app: pages, and its part of /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from compliance.views import audit_log, exports, retention, search
+
+urlpatterns: list[URLPattern] = [
+    path("compliance/messages/", search.retained_messages, name="retained_messages"),
+    path("compliance/exports/", exports.exports, name="exports"),
+    path("compliance/exports/new/", exports.export_new, name="export_new"),
+    path("compliance/exports/<uuid:export_id>/card/", exports.export_card, name="export_card"),
+    path("compliance/exports/<uuid:export_id>/start-again/", exports.export_start_again, name="export_start_again"),
+    path("compliance/exports/<uuid:export_id>/download/", exports.export_download, name="export_download"),
+    path("compliance/retention/", retention.retention, name="retention"),
+    path("compliance/retention/<uuid:run_id>/", retention.purge_certificate, name="purge_certificate"),
+    path("compliance/audit-log/", audit_log.audit_log, name="audit_log"),
+]
 
 api_urlpatterns: list[URLPattern] = []

@@ -35,7 +35,7 @@ def _pages() -> list[tuple[str, str, str, str, Permission]]:
         ("", _("Inbox"), "inbox", "inbox", Permission.USE_INBOX),
         (_("Management"), _("Users"), "users", "users", Permission.VIEW_USERS),
         (_("Services"), _("Calling"), "service_settings", "phone", Permission.VIEW_ORGANIZATION),
-        (_("Compliance"), _("Messages"), "exports", "scale", Permission.READ_RETAINED_MESSAGES),
+        (_("Compliance"), _("Messages"), "retained_messages", "scale", Permission.READ_RETAINED_MESSAGES),
     ]
 
 

@@ -25,7 +25,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if Permission.VIEW_USERS in granted:
         return redirect("users")
     if Permission.READ_RETAINED_MESSAGES in granted:
-        return redirect("exports")
+        return redirect("retained_messages")
     return redirect("inbox")
 
 
