@@ -7,7 +7,11 @@ PHONES = (
     ("+14155550147", "Theo Nakamura"),
     ("+14155550188", "Opted-out phone"),
 )
-BUSINESSES = (("+14155550101", "Northwind Dental Supply"),)
+BUSINESS_NAME = "Northwind Dental Supply"
+BUSINESSES = (
+    "+14155550101", "+14155550102", "+14155550103", "+14155550105", "+14155550107", "+14155550108", "+14155550115",
+    "+14155550117", "+16045550110", "+16045550112", "+16045550113", "+16045550114", "+16125550139",
+)  # fmt: skip
 
 
 def fill() -> None:
@@ -16,4 +20,5 @@ def fill() -> None:
         return
     for e164, name in PHONES:
         Phone.objects.create(e164=e164, name=name)
-    Business.objects.bulk_create([Business(e164=e164, name=name) for e164, name in BUSINESSES], ignore_conflicts=True)
+    named = [Business(e164=e164, name=BUSINESS_NAME) for e164 in BUSINESSES]
+    Business.objects.bulk_create(named, ignore_conflicts=True)

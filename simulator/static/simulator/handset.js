@@ -19,8 +19,7 @@ async function look() {
 
 /* The chosen phone had no thread, and now has one: the form below must answer it. */
 function firstThread(came) {
-  const field = document.getElementById("business");
-  const waiting = field && !field.value && !document.getElementById("reply").value;
+  const waiting = document.getElementById("business") && !document.getElementById("reply").value;
   return waiting && came.querySelector("[data-business]:not([data-business=''])") !== null && !isNew();
 }
 
