@@ -8,7 +8,6 @@ from messaging.inbound import Filed, accept_inbound
 from messaging.models import Conversation, DailyCount, Message, OptOut
 from messaging.models.messages import Kind
 from tests import factories
-from tests.compliance.conftest import shared_database  # noqa: F401
 from tests.compliance.threads import at_once
 from tests.factories import NOW
 from tests.messaging.carrier_events import account_of, inbound

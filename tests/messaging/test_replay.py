@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from messaging import vault
 from messaging.models import CarrierAccount, Message, SendingNumber
 from messaging.models.messages import Kind
 from messaging.replay import limits, tally
@@ -21,8 +17,7 @@ from messaging.replay.play import READERS, WRITERS, Played
 from messaging.replay.rows import Row, Unreadable, read
 from provisioning.models import User
 from tests import factories
-from tests.compliance.conftest import shared_database  # noqa: F401
-from tests.simulator.process import API_KEY, WEBHOOK_SECRET, Simulator
+from tests.messaging.stage import Stage
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "texts.tsv"
 
@@ -63,12 +58,6 @@ def test_numbers_that_write_are_none_of_those_that_are_texted() -> None:
     assert not set(WRITERS) & set(READERS)
 
 
-@pytest.fixture
-def kept(tmp_path: Path, settings: Any) -> Path:
-    settings.DATA_DIR = tmp_path
-    return limits.kept_in()
-
-
 def test_limits_are_raised_and_put_back(user: User, kept: Path) -> None:
     number = SendingNumber.objects.get()
     SendingNumber.objects.update(texts_a_minute=7.5, burst=3, texts_a_day=50)
@@ -87,45 +76,6 @@ def test_limits_of_a_replay_that_was_killed_are_put_back_by_the_next(user: User,
     with limits.raised([SendingNumber.objects.get()]):
         pass
     assert SendingNumber.objects.get().texts_a_minute == 6.0
-
-
-class Stage:
-    """The simulator, the hub's web server and the account that connects them."""
-
-    def __init__(self, simulator: Simulator, account: CarrierAccount) -> None:
-        self.simulator, self.account = simulator, account
-
-    def replay(self, path: Path, *options: str) -> tuple[int, str]:
-        """Exit code and what was printed."""
-        out = StringIO()
-        try:
-            call_command("replay_texts", str(path), "--inline", *options, stdout=out, stderr=StringIO())
-        except SystemExit as leaving:
-            return int(leaving.code or 0), out.getvalue()
-        return 0, out.getvalue()
-
-
-@pytest.fixture
-def stage(
-    shared_database: object,  # noqa: F811
-    kept: Path,
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    settings: Any,
-) -> Iterator[Stage]:
-    # After the database is one that threads can share.
-    server = request.getfixturevalue("live_server")
-    settings.PUBLIC_URL = server.url
-    account = factories.CarrierAccountFactory(
-        sealed_credentials=vault.seal({"api_key": API_KEY, "webhook_secret": WEBHOOK_SECRET})
-    )
-    organization = factories.OrganizationFactory()
-    for _user in range(3):
-        factories.texting_user(organization)
-    simulator = Simulator(tmp_path / "simulator", f"{server.url}/webhooks/{account.pk}/")
-    CarrierAccount.objects.update(base_url=simulator.url)
-    yield Stage(simulator, CarrierAccount.objects.get())
-    simulator.stop()
 
 
 def counted(printed: str) -> dict[str, int]:
