@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from compliance.models import Export
+from compliance.models import Export, PurgeRun
 from messaging.models import CarrierAccount, Conversation, Message
 from provisioning.models import Organization, Role, User
 from provisioning.roles import Permission, permissions_of
@@ -37,6 +37,7 @@ class World:
     conversation: Conversation
     message: Message
     export: Export
+    purge: PurgeRun
     account: CarrierAccount
     people: dict[str, User]
     stranger: User
@@ -50,6 +51,7 @@ class World:
             "conversation_id": self.conversation.pk,
             "message_id": self.message.pk,
             "export_id": self.export.pk,
+            "run_id": self.purge.pk,
             "account_id": self.account.pk,
         }
         assert parameter in values, f"Say in {__name__} which row {parameter} stands for."
@@ -84,6 +86,10 @@ def world(user: User, stranger: User) -> World:
             organization=organization, requested_by=people[Role.COMPLIANCE_OFFICER], name="Export",
             created_at=factories.NOW,
             held_until=factories.NOW,
+        ),
+        purge=PurgeRun.objects.create(
+            organization=organization, night=factories.NOW.date(), cutoff=factories.NOW, started_at=factories.NOW,
+            finished_at=factories.NOW,
         ),
         account=CarrierAccount.objects.get(),
         people=people,
