@@ -149,10 +149,17 @@ def test_without_venv_and_uv_it_says_what_to_install(root: Path, monkeypatch: py
 
 
 def test_progress_counts_the_packages_it_hears_of(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = install.Progress("Installing", 3)
-    for line in ("Collecting django==5.2.19 (from -r x)", "  Using cached django.whl", "Collecting celery==5.7.0"):
+    progress = install.Progress("Installing", 5)
+    for line in (
+        "Collecting django==5.2.19 (from -r x)",
+        "  Using cached django.whl",
+        "Processing /some where/argon2_cffi-25.1.0-py3-none-any.whl (from -r x)",
+        "Ignoring tzdata: markers 'sys_platform == \"win32\"' don't match your environment",
+        "Collecting argon2-cffi-bindings==26.2.0 (from -r x)",
+    ):
         progress.read(line)
-    assert progress._line(progress.began + 4).startswith("Installing 2/3 (4 s) celery")
+    assert progress.names == {"django", "argon2-cffi", "tzdata", "argon2-cffi-bindings"}
+    assert progress._line(progress.began + 4) == "Installing 4/5 (4 s) argon2-cffi-bindings"
 
 
 def test_where_packages_come_from_stays_the_machines_choice(monkeypatch: pytest.MonkeyPatch) -> None:

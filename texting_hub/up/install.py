@@ -37,7 +37,11 @@ INCLUDED = {RUNTIME: (RUNTIME,), DEVELOPMENT: (RUNTIME, DEVELOPMENT)}
 """What installing a lock satisfies: the development lock is a superset of the runtime's."""
 
 _PACKAGE = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^]]*])?==", re.MULTILINE)
-_FETCHED = re.compile(r"^\s*(?:Collecting|Requirement already satisfied:)\s+([A-Za-z0-9._-]+)")
+_FETCHED = re.compile(
+    r"^\s*(?:(?:Collecting|Ignoring|Requirement already satisfied:)\s+|Processing \S.*/(?=[^/]*\.whl))"
+    r"([A-Za-z0-9._]+(?:-[A-Za-z][A-Za-z0-9._]*)*)"
+)
+"""pip's lines for a package, also one that this machine does not need or has as a file."""
 _WORTH_TELLING = re.compile(r"error|× |no matching|not found|denied|no space|timed out|refused", re.IGNORECASE)
 
 
@@ -262,7 +266,7 @@ class Progress:
     def read(self, line: str) -> None:
         """Take in a line of pip's or uv's output."""
         if found := _FETCHED.match(line):
-            self.names.add(found.group(1).lower())
+            self.names.add(found.group(1).lower().replace("_", "-"))
             self.latest = found.group(1)
         elif line.startswith("Installing collected packages"):
             self.latest = _("unpacking")
