@@ -77,7 +77,7 @@ class Relay:
         self._now = now
         self._connections = connections
         self._runner = asyncio.Runner()
-        self._wire = Wire(connections=connections, timeout=settings.CARRIER_TIMEOUT_SECONDS)
+        self._wire = Wire(timeout=settings.CARRIER_TIMEOUT_SECONDS)
         self._on_the_wire: set[asyncio.Task[Outcome]] = set()
         self._unwritten: list[Outcome] = []
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 
 Behaviour = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -17,28 +19,41 @@ def http(status: str, body: str = "", headers: str = "") -> bytes:
 class FarSide:
     """`async with FarSide(behaviour) as far:` listens on `far.url`; `far.requests` is what truly arrived."""
 
-    def __init__(self, *behaviours: Behaviour) -> None:
+    def __init__(self, *behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._behaviours = list(behaviours)
         self.requests: list[bytes] = []
         self.connections = 0
-        self.ended = asyncio.Event()
+        self.arrived, self.ended = asyncio.Event(), asyncio.Event()
+        self._serving: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> FarSide:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._serving.append(asyncio.ensure_future(self._converse(reader, writer)))
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._take_turns(reader, writer)
+        writer.close()
+        self.ended.set()
+
+    async def _take_turns(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while request := await _request(reader):
             self.requests.append(request)
             behave = self._behaviours.pop(0) if len(self._behaviours) > 1 else self._behaviours[0]
+            self.arrived.set()
             await behave(request, writer)
-        writer.close()
-        self.ended.set()
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:

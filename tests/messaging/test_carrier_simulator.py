@@ -41,7 +41,7 @@ NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
-    wire = Wire(connections=1, timeout=1.0)
+    wire = Wire(timeout=1.0)
     yield wire
     await wire.aclose()
 
