@@ -16,6 +16,8 @@ def hide(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Drop what must never be logged, and keep only the last two digits of a number."""
     for name in _FORBIDDEN:
         event.pop(name, None)
+    if isinstance(event.get("request"), str):
+        event["request"] = event["request"].partition("?")[0]  # what a person searched for is content, too
     return {name: _mask(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
