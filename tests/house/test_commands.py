@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -132,6 +133,17 @@ def test_a_busy_data_folder_is_a_sentence_and_exit_code_1(
     said = capsys.readouterr().err
     assert said.startswith("./hub: This data folder is in use: process")
     assert "Traceback" not in said
+
+
+def test_a_full_disk_is_a_sentence(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_self: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "run.json")
+
+    monkeypatch.setattr(commands.Supervisor, "run", refuse)
+    assert main(["up", "--data", str(folder.path)]) == 1
+    assert "No space left on device: 'run.json'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["up", "--port", "many"], ["up", "--nonsense"], ["fly"]])

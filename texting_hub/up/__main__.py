@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code. Trouble is told in a sentence, without a traceback."""
+    """The exit code. Trouble, and a full or read-only disk, are told in a sentence, without a traceback."""
     try:
         if arguments[:1] == ["manage"]:
             commands.manage(arguments[1:])
@@ -44,6 +44,9 @@ def main(arguments: list[str]) -> int:
         code: int = options.run(options)
     except Trouble as trouble:
         complain(str(trouble))
+        return 1
+    except OSError as error:
+        complain(_("The system refused: %(why)s") % {"why": error})
         return 1
     except KeyboardInterrupt:
         return 130

@@ -323,6 +323,9 @@ def main(arguments: list[str]) -> int:
     except Trouble as trouble:
         print(f"./hub: {trouble}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(_("./hub: the install was stopped by the system: %(why)s") % {"why": error}, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(_("\n./hub: the install was stopped. The next ./hub starts it again."), file=sys.stderr)
         return 130

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from texting_hub.up.valkey import EmbeddedValkey
@@ -56,5 +57,6 @@ def test(arguments: list[str]) -> int:
     """pytest's exit code. Arguments come last, so that they win."""
     usual = ["-n", str(PROCESSES), "-m", "not browser", "-p", "no:cacheprovider"]
     with tempfile.TemporaryDirectory(prefix="hub-test-") as data:
+        Path(data, "static").mkdir()
         command = [sys.executable, "-m", "pytest", *usual, *arguments]
         return subprocess.run(command, cwd=ROOT, env=environment(os.environ, data), check=False).returncode
