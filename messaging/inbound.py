@@ -11,9 +11,9 @@ What must never happen:
    become U+FFFD; every other character is stored as it came, C1 controls included.
 
 One transaction a text. Lock order as in messaging/states.py: waiting messages (a STOP blocks them) before the
-conversation, the conversation before counts, sending numbers last. A STOP that blocks texts in other conversations locks
-those before its own, so on Postgres it can deadlock with a worker that settles both: one of them is ended, and repeats
-(the webhook answers 503). Nothing in here talks to a carrier.
+conversation, the conversation before counts, sending numbers last. A STOP that blocks texts in other conversations
+locks those before its own, so on Postgres it can deadlock with a worker that settles both: one of them is ended, and
+repeats (the webhook answers 503). Nothing in here talks to a carrier.
 
 A text to a number that no organization owns is logged and not stored: nobody may read it, no retention covers it.
 """

@@ -96,6 +96,11 @@ class Carrier:
         await self.ledger.change(lambda: rule_book.write(new, forget))
         self.log.add(format_html(_("Carrier set to {}"), behaviour.label))
 
+    async def drop_rules(self, phones: list[str]) -> None:
+        """These phones have no rule of their own any more."""
+        self.rules.drop(phones)
+        await self.ledger.change(lambda: Rule.objects.filter(pk__in=phones).delete())
+
     async def reset(self) -> None:
         """Forget texts, rules and everything owed; phones and business names stay."""
         self.courier.forget()

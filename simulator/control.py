@@ -47,7 +47,13 @@ def controlled(act: Callable[[Any], Awaitable[dict[str, Any]]]) -> View:
 
 @controlled
 async def mode(document: dict[str, Any]) -> dict[str, Any]:
-    """{"behaviour", "phones": [] for every phone, "code", "next": N or null for until changed}."""
+    """{"behaviour", "phones": [] for every phone, "code", "next": N or null for until changed}.
+
+    Without a behaviour (null) these phones get what every phone gets.
+    """
+    if document["behaviour"] is None:
+        await the_carrier().drop_rules([str(phone) for phone in document["phones"]])
+        return {"behaviour": None}
     behaviour = BEHAVIOURS[document["behaviour"]]
     code = str(document.get("code") or DEFAULT_CODE)
     count = document.get("next")

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-KEPT = 60
+KEPT = 40
 
 
 @dataclass(frozen=True, slots=True)

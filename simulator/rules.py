@@ -36,6 +36,11 @@ class Rules:
             self._rules.clear()
         self._rules.update({rule.phone: rule for rule in rules})
 
+    def drop(self, phones: list[str]) -> None:
+        """Forget the rules of these phones."""
+        for phone in phones:
+            self._rules.pop(phone, None)
+
     def of(self, phone: str) -> Rule | None:
         """The phone's own rule."""
         return self._rules.get(phone)

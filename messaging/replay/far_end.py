@@ -34,6 +34,10 @@ class FarEnd:
         """Whatever the handset page says, these phones' texts are delivered."""
         self._post("mode", {"behaviour": "delivered", "phones": list(phones)})
 
+    def as_every_phone(self, phones: Sequence[str]) -> None:
+        """These phones are treated again as the handset page says for every phone."""
+        self._post("mode", {"behaviour": None, "phones": list(phones)})
+
     def write(self, texts: Sequence[dict[str, str]]) -> list[str]:
         """Texts that phones write, as {"from", "to", "body"}; the carrier's ids, in order."""
         ids: list[str] = []

@@ -103,6 +103,13 @@ def test_a_rule_for_one_phone_leaves_the_others_alone_until_one_is_set_for_every
     assert simulator.send("c").status_code == 202
 
 
+def test_a_phones_rule_can_be_taken_back(simulator: Simulator) -> None:
+    simulator.control("mode", {"behaviour": "throttled"})
+    simulator.control("mode", {"behaviour": "refused", "phones": [PHONE]})
+    simulator.control("mode", {"behaviour": None, "phones": [PHONE]})
+    assert simulator.send("a").status_code == 429
+
+
 def statuses(hub: Listener) -> list[str]:
     return [event["status"] for event in hub.events("receipt")]
 

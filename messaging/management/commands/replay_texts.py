@@ -16,7 +16,7 @@ from messaging.models import CarrierAccount, SendingNumber
 from messaging.relay import Relay
 from messaging.replay import limits, rows, tally
 from messaging.replay.far_end import FarEnd, FarEndError
-from messaging.replay.play import Player, Progress, ready_numbers
+from messaging.replay.play import READERS, Player, Progress, ready_numbers
 
 BAR_WIDTH = 40
 DIFFERENCES_SHOWN = 40
@@ -81,6 +81,7 @@ class Command(BaseCommand):
         newest = far.state()["newest"]
         player.play(playable)
         arrived = player.wait(len(playable), timedelta(seconds=options["patience"]))
+        far.as_every_phone(READERS)
         taken = list(far.taken_after(newest))
         skipped = [line for line in lines if isinstance(line, rows.Unreadable)]
         found = tally.count(player.played, skipped, account, taken)
