@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -41,7 +42,15 @@ VIAS: Final = {
     "command": gettext_lazy("Command line"),
     "system": gettext_lazy("System"),
 }
+TOLD: Final = {
+    "purge.run": ("messages_deleted", "receipts_deleted", "messages_kept", "messages_unfinished"),
+    "messages.read": ("words", "person", "number", "from", "to", "matching"),
+    "export.finished": ("messages", "errors", "sha256"),
+}
+"""Of events that say much, what the page tells; the rest stays in the log."""
+
 SHOWN_CHANGES = 6
+_PERSON = re.compile(r"(.+) <(.+)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,8 @@ class Line:
     """One event on the page."""
 
     event: AuditEvent
+    who: str
+    address: str
     action: str
     via: str
     details: list[str]
@@ -56,25 +67,33 @@ class Line:
 
 def line(event: AuditEvent) -> Line:
     """How an event reads."""
-    details = list(_details(event.before, event.after))
+    person = _PERSON.fullmatch(event.actor_label)
+    who, address = person.groups() if person else (event.actor_label, "")
+    details = [detail for name, detail in _details(event.before, event.after) if _worth_telling(event, name, detail)]
     shown = details[:SHOWN_CHANGES]
     if len(details) > SHOWN_CHANGES:
         shown.append(_("and %(count)s more") % {"count": len(details) - SHOWN_CHANGES})
-    return Line(event, str(ACTIONS.get(event.action, event.action)), str(VIAS.get(event.via, event.via)), shown)
+    action, via = ACTIONS.get(event.action, event.action), VIAS.get(event.via, event.via)
+    return Line(event, who, address, str(action), str(via), shown)
 
 
-def _details(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """`texting setting: default → on`; what did not change or says nothing is left out."""
+def _worth_telling(event: AuditEvent, name: str, detail: str) -> bool:
+    told = TOLD.get(event.action)
+    return name in told if told else detail != f"{_named(name)}: {event.target_label}"
+
+
+def _details(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and `texting setting: default → on`; what did not change or says nothing is left out."""
     for name in dict.fromkeys([*before, *after]):
         old, new = before.get(name), after.get(name)
         if isinstance(new, dict) and not isinstance(old, dict):
             yield from _details({}, new)
-        elif old == new or _worded(old) == _worded(new):
+        elif _worded(old) == _worded(new):
             continue
         elif name in before and name in after:
-            yield f"{_named(name)}: {_worded(old) or '–'} → {_worded(new) or '–'}"
+            yield name, f"{_named(name)}: {_worded(old) or '–'} → {_worded(new) or '–'}"
         else:
-            yield f"{_named(name)}: {_worded(new if name in after else old)}"
+            yield name, f"{_named(name)}: {_worded(new if name in after else old)}"
 
 
 def _named(name: str) -> str:

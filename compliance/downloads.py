@@ -19,7 +19,7 @@ PIECE = 1 << 16
 
 
 def attachment(request: HttpRequest, path: Path, name: str) -> HttpResponseBase:
-    """The file as a download that no cache keeps. FileNotFoundError: it is not there."""
+    """The file as a download. FileNotFoundError: it is not there."""
     file = path.open("rb")
     if isinstance(request, ASGIRequest):
         response: StreamingHttpResponse = StreamingHttpResponse(_pieces(file))
@@ -28,7 +28,6 @@ def attachment(request: HttpRequest, path: Path, name: str) -> HttpResponseBase:
     else:
         response = FileResponse(file, as_attachment=True, filename=name)
     response["Content-Type"] = "application/zip"
-    response["Cache-Control"] = "no-store"
     return response
 
 

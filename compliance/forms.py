@@ -68,6 +68,9 @@ class DaysForm(forms.Form):
     first_day = DayField(required=False, label=gettext_lazy("From"))
     last_day = DayField(required=False, label=gettext_lazy("To"))
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         first, last = values.get("first_day"), values.get("last_day")
