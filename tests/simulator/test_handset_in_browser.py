@@ -55,7 +55,7 @@ def test_the_first_text_to_a_phone_opens_its_thread(page: Page, simulator: Simul
     page.get_by_role("textbox", name="Reply").fill("Who is this?")
     page.keyboard.press("Enter")
     until(lambda: hub.events("received"))
-    assert hub.events()[0]["to"] == BUSINESS
+    assert (hub.events()[0]["to"], hub.events()[0]["body"]) == (BUSINESS, "Who is this?")
 
 
 def test_an_outcome_for_one_phone_shows_beside_it(page: Page, simulator: Simulator) -> None:
