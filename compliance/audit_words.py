@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
+from django.apps import apps
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -29,11 +31,15 @@ ACTIONS: Final = {
     "export.downloaded": gettext_lazy("Downloaded an export"),
     "export.expired": gettext_lazy("Deleted the files of an export"),
     "organization.added": gettext_lazy("Added the organization"),
-    "admin.added": gettext_lazy("Added, as provider operator"),
-    "admin.changed": gettext_lazy("Changed, as provider operator"),
-    "admin.deleted": gettext_lazy("Deleted, as provider operator"),
 }
-"""What is not here is shown by its code."""
+"""What is neither here nor an operator's write is shown by its code."""
+
+OPERATOR_WRITES: Final = {
+    "added": gettext_lazy("Added, by the provider: %(what)s"),
+    "changed": gettext_lazy("Changed, by the provider: %(what)s"),
+    "removed": gettext_lazy("Removed, by the provider: %(what)s"),
+}
+"""`admin.phonenumber_added` and the like (provisioning/operators.py)."""
 
 VIAS: Final = {
     "portal": gettext_lazy("Portal"),
@@ -73,8 +79,20 @@ def line(event: AuditEvent) -> Line:
     shown = details[:SHOWN_CHANGES]
     if len(details) > SHOWN_CHANGES:
         shown.append(_("and %(count)s more") % {"count": len(details) - SHOWN_CHANGES})
-    action, via = ACTIONS.get(event.action, event.action), VIAS.get(event.via, event.via)
-    return Line(event, who, address, str(action), str(via), shown)
+    return Line(event, who, address, _done(event.action), str(VIAS.get(event.via, event.via)), shown)
+
+
+def _done(action: str) -> str:
+    model, _sep, verb = action.removeprefix("admin.").rpartition("_")
+    if action.startswith("admin.") and verb in OPERATOR_WRITES:
+        return str(OPERATOR_WRITES[verb]) % {"what": _model_names().get(model, model)}
+    return str(ACTIONS.get(action, action))
+
+
+@cache
+def _model_names() -> dict[str, str]:
+    """Every model by the name that its events have, in words."""
+    return {model._meta.model_name or "": str(model._meta.verbose_name) for model in apps.get_models()}
 
 
 def _worth_telling(event: AuditEvent, name: str, detail: str) -> bool:

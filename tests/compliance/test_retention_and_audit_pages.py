@@ -153,5 +153,10 @@ def test_a_line_names_a_person_apart_from_the_address():
     assert told(actor_label="Nightly purge").address == ""
 
 
+def test_what_an_operator_wrote_is_named_in_words():
+    assert told(action="admin.phonenumber_changed").action == "Changed, by the provider: phone number"
+    assert told(action="admin.callingplan_removed").action == "Removed, by the provider: Cisco Calling Plan"
+
+
 def test_an_action_without_words_is_shown_by_its_code():
     assert told(action="something.new").action == "something.new"
