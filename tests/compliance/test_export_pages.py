@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connections
 from django.test import AsyncClient
 
 from compliance import export_words, exports, packages
@@ -151,7 +151,7 @@ async def test_a_download_under_asgi_goes_out_in_pieces(officer, user, ready):
     response = await client.get(f"/compliance/exports/{ready.pk}/download/")
     assert response.is_async
     content = b"".join([piece async for piece in response])
-    await sync_to_async(lambda: connection.close())()  # the one of the thread that answered
+    await sync_to_async(connections.close_all)()  # the one of the thread that answered
     assert content == packages.package_of(ready.pk).read_bytes()
 
 
