@@ -61,7 +61,7 @@ class Texts(generics.ListAPIView[Message]):
     access = {"GET": OWN_TEXTS, "POST": OWN_TEXTS}
     scopes = {"GET": "messages:read", "POST": "messages:write"}
     serializer_class = TextAnswer
-    parser_classes = [*api_settings.DEFAULT_PARSER_CLASSES, Attachments]
+    parser_classes = [*cast(Any, api_settings.DEFAULT_PARSER_CLASSES), Attachments]
 
     def get_queryset(self) -> MessageQuerySet:
         return Message.objects.visible_to(_caller(self.request))

@@ -76,11 +76,15 @@ def frame_context(request: HttpRequest, conversation_id: uuid.UUID | None = None
     user: Any = request.user
     return {
         **list_context(request, conversation_id),
-        "closed": closed_for(standings([user.pk])[user.pk]),
-        "number": own_number(user),
+        **sender_context(user),
         "new_key": fresh_key(),
         "rendered_at": timezone.now().isoformat(),
     }
+
+
+def sender_context(user: User) -> dict[str, Any]:
+    """Whether the user can text at all, and from which number."""
+    return {"closed": closed_for(standings([user.pk])[user.pk]), "number": own_number(user)}
 
 
 def own_number(user: User) -> str:

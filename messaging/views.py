@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -23,7 +24,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from messaging.bubbles import Bubble, SendAgain, bubble
 from messaging.compose import compose
-from messaging.composer import composer_of
+from messaging.composer import OPEN, composer_of
 from messaging.forms import NewMessageForm, TextForm, fresh_key, place
 from messaging.inbox import mark_read, thread
 from messaging.models import Conversation
@@ -32,6 +33,7 @@ from messaging.pages import (
     frame_context,
     list_context,
     local_zone,
+    sender_context,
     thread_context,
 )
 from provisioning.models import User
@@ -197,9 +199,9 @@ def new_message(request: HttpRequest) -> HttpResponse:
     """A text to a number: a page of its own, and the dialog over the inbox."""
     form = NewMessageForm(request.POST if request.method == "POST" else {"to": request.GET.get("to", "")})
     form.is_valid()
+    user: Any = request.user
     if request.method != "POST":
         return _new_message_form(request, {"to": form.destination})
-    user: Any = request.user
     try:
         composed = compose(
             user=user,
@@ -227,8 +229,12 @@ def _in_a_form(refusal: Refusal) -> str:
 
 
 def _new_message_form(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    user: Any = request.user
     if request.htmx:  # type: ignore[attr-defined]
-        context |= {"key": fresh_key(), "in_dialog": True}
+        context |= sender_context(user) | {"key": fresh_key(), "in_dialog": True}
+        if request.GET.get("state") == (context["closed"].state if context["closed"] else OPEN):
+            return HttpResponse(status=204)
+        context["on_list"] = request.htmx.current_url_abs_path == reverse("inbox")  # type: ignore[attr-defined]
         return render(request, "messaging/_new_message.html", context, status=status)
     context |= frame_context(request) | {"key": fresh_key()}
     return render(request, "messaging/new_message.html", context, status=status)

@@ -250,14 +250,26 @@ def test_an_empty_new_message_is_said_at_the_form_and_the_number_kept(client: Cl
 
 def test_the_new_message_page_works_without_javascript(client: Client) -> None:
     html = client.get(reverse("new_message"), {"to": "+12065550101"}).content.decode()
-    assert f'<form id="new-message" method="post" action="{reverse("new_message")}"' in html
+    assert f'<form method="post" action="{reverse("new_message")}"' in html
     assert 'value="+12065550101"' in html
     assert html.count('id="to"') == 1
 
 
-def test_who_cannot_text_is_told_on_the_new_message_page(client: Client, user: User) -> None:
+def test_who_cannot_text_is_told_instead_of_asked(client: Client, user: User) -> None:
     User.objects.filter(pk=user.pk).update(texting_setting=TextingSetting.OFF)
-    assert "Business Texting is off for you." in client.get(reverse("new_message")).content.decode()
+    html = client.get(reverse("new_message")).content.decode()
+    assert "Business Texting is off for you." in html
+    assert 'name="to"' not in html
+
+
+def test_the_dialog_closes_and_opens_with_texting(client: Client, user: User) -> None:
+    address = reverse("new_message")
+    assert client.get(address, {"state": "open"}, headers=HTMX).status_code == 204
+    User.objects.filter(pk=user.pk).update(texting_setting=TextingSetting.OFF)
+    closing = client.get(address, {"state": "open"}, headers=HTMX).content.decode()
+    assert "Business Texting is off for you." in closing
+    assert 'name="to"' not in closing
+    assert client.get(address, {"state": "texting_off"}, headers=HTMX).status_code == 204
 
 
 def test_someone_without_a_number_still_has_an_inbox(full_admin: User, signed_in_as: Any) -> None:

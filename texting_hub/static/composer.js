@@ -94,10 +94,16 @@
     }
   });
 
-  document.addEventListener("submit", ({ target }) => {
-    if (!target.action.endsWith("/sign-out/")) return;
+  /* Drafts are their writer's: they go with a sign-out, and before anybody else's inbox is shown in this tab. */
+  function forgetDrafts() {
     for (const key of Object.keys(sessionStorage)) if (key.startsWith(DRAFT)) sessionStorage.removeItem(key);
+  }
+  document.addEventListener("submit", ({ target }) => {
+    if (target.action.endsWith("/sign-out/")) forgetDrafts();
   });
+  const WRITER = "drafts-of";
+  if (sessionStorage.getItem(WRITER) !== document.body.dataset.user) forgetDrafts();
+  sessionStorage.setItem(WRITER, document.body.dataset.user);
 
   document.addEventListener("htmx:afterSettle", ({ target }) => begin(target.parentElement ?? target));
   begin(document);

@@ -18,7 +18,7 @@
         waiting.set(part, true);
         continue;
       }
-      body.dispatchEvent(new CustomEvent(`inbox:${part}`));
+      if (part !== "new" || !writing()) body.dispatchEvent(new CustomEvent(`inbox:${part}`));
       waiting.set(part, false);
       setTimeout(() => {
         const again = waiting.get(part);
@@ -28,7 +28,9 @@
     }
   }
 
-  const everything = () => refresh("list", "thread", "composer");
+  /* Nothing is taken away from under somebody who writes a new message. */
+  const writing = () => Boolean(document.querySelector("dialog[open] #new-body")?.value);
+  const everything = () => refresh("list", "thread", "composer", "new");
   let connectedBefore = false;
   let lookedAt = Date.now();
 
@@ -36,12 +38,12 @@
     refresh("list");
     if (detail.id === thread?.dataset.conversation) refresh("thread", "composer");
   });
-  body.addEventListener("live:standing", () => refresh("composer"));
+  body.addEventListener("live:standing", () => refresh("composer", "new"));
   body.addEventListener("live:resync", everything);
   body.addEventListener("live:poll", everything);
   body.addEventListener("live:open", () => {
     if (connectedBefore) everything();
-    else refresh("composer");
+    else refresh("composer", "new");
     connectedBefore = true;
   });
   document.addEventListener("visibilitychange", () => {
