@@ -17,7 +17,11 @@ def database_now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute(_NOW[connection.vendor])
         (now,) = cursor.fetchone()
-    if isinstance(now, str):
-        return datetime.fromisoformat(now).replace(tzinfo=UTC)
-    moment: datetime = now
-    return moment.astimezone(UTC)
+    return aware(now)
+
+
+def aware(stored: datetime | str) -> datetime:
+    """A time out of a query of our own: SQLite has texts in UTC where Postgres has times."""
+    if isinstance(stored, str):
+        return datetime.fromisoformat(stored).replace(tzinfo=UTC)
+    return stored.astimezone(UTC)

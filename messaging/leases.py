@@ -12,18 +12,19 @@ Nothing in here waits for a lock, so it can be part of no deadlock.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models import Q, QuerySet
 
 from messaging import pacing, states
+from messaging.heads import Heads, heads_of
 from messaging.models import Message, SendingNumber
-from messaging.models.messages import Kind, Status
+from messaging.models.messages import Status
 from provisioning.ids import new_id
 
 LOCKED_ELSEWHERE: Final = timedelta(seconds=1)
@@ -45,14 +46,13 @@ class _Look:
 
     number: SendingNumber
     bucket: pacing.Bucket
-    automatic: list[uuid.UUID]
-    people: list[uuid.UUID]
+    heads: Heads
     later: list[datetime]
     chosen: list[uuid.UUID] = field(default_factory=list)
 
     def choose(self) -> bool:
         """Take one more text, automatic replies first: they go past pacing. False: there is none that may go."""
-        free = [*self.automatic, *self.people[: self.bucket.whole]]
+        free = [*self.heads.automatic, *self.heads.people[: self.bucket.whole]]
         if len(self.chosen) >= len(free):
             return False
         self.chosen.append(free[len(self.chosen)])
@@ -60,11 +60,11 @@ class _Look:
 
     def settle(self, leased: set[uuid.UUID], now: datetime) -> None:
         """Write down the tokens that went, and when the number has something to do next."""
-        paced = [pk for pk in self.people if pk in leased]
+        paced = [pk for pk in self.heads.people if pk in leased]
         self.bucket = self.bucket.taken(len(paced))
-        if any(pk not in leased for pk in self.automatic):
+        if any(pk not in leased for pk in self.heads.automatic):
             self.later.append(now)
-        if len(paced) < len(self.people):
+        if len(paced) < len(self.heads.people):
             self.later.append(max(now, self.bucket.next_token_at(now)))
         if any(pk not in leased for pk in self.chosen):
             self.later = [max(at, now + LOCKED_ELSEWHERE) for at in self.later]
@@ -121,54 +121,8 @@ def _look(numbers: Collection[SendingNumber], now: datetime, room: int) -> list[
     """What could go from each number, in one query. One text more than may go tells that there are more."""
     buckets = {number.pk: pacing.bucket_of(number).refilled(now) for number in numbers}
     paced = min(max(bucket.whole for bucket in buckets.values()), room)
-    found = {row["pk"]: row for row in _heads(buckets, now, people=paced + 1, automatic=room + 1)}
-    return [
-        _Look(
-            number=number,
-            bucket=buckets[number.pk],
-            automatic=_ids(found[number.pk]["automatic"]),
-            people=_ids(found[number.pk]["people"]),
-            later=[at for at in (found[number.pk]["upcoming"], found[number.pk]["put_off"]) if at is not None],
-        )
-        for number in numbers
-    ]
-
-
-def _heads(
-    number_ids: Iterable[uuid.UUID], now: datetime, *, people: int, automatic: int
-) -> QuerySet[SendingNumber, Any]:
-    """For each number: ids of so many texts at the head of their conversation, and when later ones come up."""
-    of_number = Message.objects.filter(number_id=OuterRef("pk"))
-    earlier = Message.objects.filter(
-        conversation_id=OuterRef("conversation_id"), seq__lt=OuterRef("seq"), status__in=states.IN_LINE
-    )
-    heads = of_number.filter(leasable(now)).exclude(Exists(earlier)).order_by("due_at", "pk")
-    upcoming = of_number.filter(status__in=states.WAITING, due_at__gt=now).order_by("due_at")
-    put_off = of_number.filter(status=Status.QUEUED, retry_at__gt=now).order_by("retry_at")
-    return SendingNumber.objects.filter(pk__in=list(number_ids)).values(
-        "pk",
-        automatic=_Ids(heads.filter(kind=Kind.AUTOMATIC).values("id")[:automatic]),
-        people=_Ids(heads.filter(kind=Kind.PERSON).values("id")[:people]),
-        upcoming=Subquery(upcoming.values("due_at")[:1]),
-        put_off=Subquery(put_off.values("retry_at")[:1]),
-    )
-
-
-class _Ids(Subquery):
-    """The ids of a subquery's rows as one text, in its order; the same on both databases."""
-
-    output_field = TextField()
-
-    def as_sql(self, compiler: Any, connection: Any, template: str | None = None, **extra: Any) -> Any:
-        template = f"(SELECT {_AGGREGATES[connection.vendor]} FROM (%(subquery)s) head)"  # noqa: S608 (ours alone)
-        return super().as_sql(compiler, connection, template=template, **extra)  # type: ignore[call-arg]
-
-
-_AGGREGATES = {"postgresql": "STRING_AGG(head.id::text, ',')", "sqlite": "GROUP_CONCAT(head.id, ',')"}
-
-
-def _ids(joined: str | None) -> list[uuid.UUID]:
-    return [uuid.UUID(one) for one in joined.split(",")] if joined else []
+    found = heads_of(buckets, now, people=paced + 1, automatic=room + 1)
+    return [_Look(number, buckets[number.pk], found[number.pk], list(found[number.pk].later)) for number in numbers]
 
 
 def _choose(looks: Collection[_Look], room: int) -> list[uuid.UUID]:

@@ -34,8 +34,8 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from messaging import clock, pacing
 from messaging.changes import touch
-from messaging.models import Conversation, Message, Receipt
-from messaging.models.messages import BlockedBy, Direction, Kind, Status
+from messaging.models import Conversation, Message, Receipt, SendingNumber
+from messaging.models.messages import IS_IN_LINE, IS_WAITING, BlockedBy, Direction, Kind, Status
 from messaging.reasons import Reason
 
 RANKS: Final[dict[Status, int]] = {
@@ -165,8 +165,8 @@ def expire(now: datetime, limit: int = 500) -> set[uuid.UUID]:
 def lapse(now: datetime, limit: int = 500) -> set[uuid.UUID]:
     """Texts whose worker vanished while sending: the carrier may have them. Never resent. At most `limit` a call."""
     with transaction.atomic():
-        lapsed = Message.objects.filter(status=Status.SENDING, leased_until__lte=now)
-        rows = _locked(lapsed, skip_locked=True, limit=limit)
+        lapsed = Message.objects.filter(lease_over(now), status=Status.SENDING)
+        rows = _locked_if_free(lapsed, "leased_until", limit)
         fact = Fact(Status.UNCONFIRMED, now)
         return _learn(rows, {row.pk: fact for row in rows}, now)
 
@@ -174,6 +174,11 @@ def lapse(now: datetime, limit: int = 500) -> set[uuid.UUID]:
 def lease_free(now: datetime) -> Q:
     """Texts that no worker holds."""
     return Q(leased_until__isnull=True) | Q(leased_until__lte=now)
+
+
+def lease_over(now: datetime) -> Q:
+    """Texts whose lease ran out."""
+    return IS_IN_LINE & Q(leased_until__lte=now)
 
 
 def begin_sending(
@@ -233,7 +238,7 @@ def enqueue_scheduled(now: datetime, limit: int = 500) -> int:
     """Give scheduled texts that are due their place in their conversation. How many; at most `limit` a call."""
     with transaction.atomic():
         due = Message.objects.filter(status=Status.SCHEDULED, due_at__lte=now)
-        rows = _locked(due, skip_locked=True, limit=limit)
+        rows = _locked_if_free(due, "due_at", limit)
         conversations = _conversations_locked(rows)
         for row in sorted(rows, key=lambda row: (row.due_at, row.pk)):
             seq = _next_seq(conversations, row)
@@ -263,18 +268,20 @@ def _next_seq(conversations: Mapping[uuid.UUID, Conversation], row: Message) -> 
 def _settle(texts: QuerySet[Message], fact: Fact, now: datetime, limit: int | None = None) -> set[uuid.UUID]:
     """Write one decision of ours on those of the texts that wait; with a limit, skip what others hold."""
     with transaction.atomic():
-        waiting = texts.filter(status__in=WAITING, direction=Direction.OUTBOUND)
-        rows = _locked(waiting, skip_locked=limit is not None, limit=limit)
+        waiting = texts.filter(IS_WAITING, direction=Direction.OUTBOUND)
+        rows = _locked(waiting) if limit is None else _locked_if_free(waiting, "due_at", limit)
         return _learn(rows, {row.pk: fact for row in rows}, now)
 
 
-def _locked(texts: QuerySet[Message], *, skip_locked: bool = False, limit: int | None = None) -> list[Message]:
+def _locked(texts: QuerySet[Message]) -> list[Message]:
     """The rows, locked in order of id. Where there are no row locks (SQLite) the transaction is the only writer."""
-    return list(
-        texts.select_for_update(no_key=True, skip_locked=skip_locked)
-        .only(*_COLUMNS, "due_at")
-        .order_by("pk")[:limit]
-    )  # fmt: skip
+    return list(texts.select_for_update(no_key=True).only(*_COLUMNS).order_by("pk"))
+
+
+def _locked_if_free(texts: QuerySet[Message], order: str, limit: int) -> list[Message]:
+    """The first rows, by the column that an index has them in; those that others hold are skipped, nobody waits."""
+    free = texts.select_for_update(no_key=True, skip_locked=True).only(*_COLUMNS, "due_at")
+    return list(free.order_by(order)[:limit])
 
 
 def _learn(rows: Collection[Message], facts: Mapping[uuid.UUID, Fact], now: datetime) -> set[uuid.UUID]:
@@ -284,11 +291,18 @@ def _learn(rows: Collection[Message], facts: Mapping[uuid.UUID, Fact], now: date
     shown = [row for row in rows if changes[row.pk].keys() - {"carrier_message_id"}]
     touch({row.conversation_id for row in shown if row.conversation_id}, now)
     moved = [row for row in rows if changes[row.pk].get("status", row.status) != row.status]
-    left_the_line = {row.conversation_id for row in moved if row.status in IN_LINE and row.conversation_id}
-    if left_the_line:
-        behind = Message.objects.filter(conversation_id__in=left_the_line, status=Status.QUEUED)
-        pacing.look_again(set(behind.values_list("number_id", flat=True)), now)
+    _look_at_followers({row.number_id for row in moved if row.status in IN_LINE}, now)
     return {row.pk for row in moved}
+
+
+def _look_at_followers(number_ids: Collection[uuid.UUID], now: datetime) -> None:
+    """Where a text left the line, the one behind it may be next: look again at numbers with more to send."""
+    if number_ids:
+        waiting = Message.objects.filter(
+            number_id=OuterRef("pk"), status=Status.QUEUED, due_at__lte=now, due_at__gte=now - TOO_OLD_AFTER
+        )
+        numbers = SendingNumber.objects.filter(Exists(waiting), pk__in=number_ids)
+        pacing.look_again(list(numbers.values_list("pk", flat=True)), now)
 
 
 def _write(rows: Iterable[Message], changes: Mapping[uuid.UUID, dict[str, Any]]) -> None:

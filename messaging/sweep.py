@@ -36,7 +36,7 @@ def sweep(now: datetime) -> bool:
 def free_leases(now: datetime) -> int:
     """Texts whose worker vanished before it dispatched them: look at their numbers again. How many."""
     with transaction.atomic():
-        lapsed = Message.objects.filter(status=Status.QUEUED, leased_until__lte=now).order_by("pk")
+        lapsed = Message.objects.filter(states.lease_over(now), status=Status.QUEUED).order_by("leased_until")
         rows = list(lapsed.select_for_update(no_key=True, skip_locked=True).only("id", "number_id")[:BATCH])
         Message.objects.filter(pk__in=[row.pk for row in rows]).update(lease_token=None, leased_until=None)
         pacing.look_again({row.number_id for row in rows}, now)

@@ -1,0 +1,106 @@
+"""The relay's look at its numbers: which texts could go now, and when later ones come up. One query for all of them.
+
+It is SQL of our own for two reasons. Its cost must not grow with what a number or a conversation ever sent, so each
+part walks the partial index made for it, which SQLite does only when told (INDEXED BY). And it runs for every text.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import connection
+
+from messaging import clock
+from messaging.models import Message
+from messaging.states import TOO_OLD_AFTER
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Of one number: texts at the head of their conversation that may go now, those due first in front.
+
+    `later` are the times at which more comes up: a text falls due, or may be tried again.
+    """
+
+    automatic: list[uuid.UUID]
+    people: list[uuid.UUID]
+    later: list[datetime]
+
+
+def heads_of(
+    number_ids: Collection[uuid.UUID], now: datetime, *, people: int, automatic: int
+) -> dict[uuid.UUID, Heads]:
+    """The heads of each number; of people's and of automatic texts at most so many."""
+    ids = {f"id{place}": _key(number_id) for place, number_id in enumerate(number_ids)}
+    query = _QUERY.replace("{ids}", ", ".join(f"%({name})s" for name in ids))
+    moment = connection.ops.adapt_datetimefield_value
+    limits = {"people": people, "automatic": automatic, "now": moment(now), "oldest": moment(now - TOO_OLD_AFTER)}
+    with connection.cursor() as cursor:
+        cursor.execute(_spelled(query), {**ids, **limits})
+        return {uuid.UUID(str(row[0])): _read(*row[1:]) for row in cursor.fetchall()}
+
+
+def _key(identifier: uuid.UUID) -> Any:
+    return Message._meta.pk.get_db_prep_value(identifier, connection)
+
+
+def _spelled(query: str) -> str:
+    """The query in the words of this database."""
+    for word, spellings in _SPELLINGS.items():
+        query = query.replace(word, spellings[connection.vendor])
+    return query
+
+
+def _read(automatic: str | None, people: str | None, *later: datetime | str | None) -> Heads:
+    times = [clock.aware(at) for at in later if at is not None]
+    return Heads(automatic=_ids(automatic), people=_ids(people), later=times)
+
+
+def _ids(joined: str | None) -> list[uuid.UUID]:
+    return [uuid.UUID(one) for one in joined.split(",")] if joined else []
+
+
+_SPELLINGS: Final = {
+    "{joined}": {"postgresql": "STRING_AGG(head.id::text, ',')", "sqlite": "GROUP_CONCAT(head.id, ',')"},
+    "{by waiting}": {"postgresql": "", "sqlite": "INDEXED BY messages_waiting"},
+    "{by automatic}": {"postgresql": "", "sqlite": "INDEXED BY messages_automatic"},
+    "{by in line}": {"postgresql": "", "sqlite": "INDEXED BY messages_in_line"},
+    "{by put off}": {"postgresql": "", "sqlite": "INDEXED BY messages_put_off"},
+}
+_MAY_GO: Final = """
+    m.status = 'queued' AND m.due_at >= %(oldest)s AND m.due_at <= %(now)s
+    AND (m.leased_until IS NULL OR m.leased_until <= %(now)s) AND (m.retry_at IS NULL OR m.retry_at <= %(now)s)
+    AND NOT EXISTS (
+        SELECT 1 FROM messaging_message earlier {by in line}
+        WHERE earlier.conversation_id = m.conversation_id AND earlier.seq < m.seq
+        AND (earlier.status = 'queued' OR earlier.status = 'sending')
+    )
+"""
+_QUERY: Final = f"""
+SELECT number.number_id,
+(SELECT {{joined}} FROM (
+    SELECT m.id FROM messaging_message m {{by automatic}}
+    WHERE m.number_id = number.number_id AND m.kind = 'automatic' AND {_MAY_GO}
+    ORDER BY m.due_at, m.id LIMIT %(automatic)s
+) head),
+(SELECT {{joined}} FROM (
+    SELECT m.id FROM messaging_message m {{by waiting}}
+    WHERE m.number_id = number.number_id AND m.kind = 'person' AND {_MAY_GO}
+    ORDER BY m.due_at, m.id LIMIT %(people)s
+) head),
+(
+    SELECT m.due_at FROM messaging_message m {{by waiting}}
+    WHERE m.number_id = number.number_id AND (m.status = 'scheduled' OR m.status = 'queued') AND m.due_at > %(now)s
+    ORDER BY m.due_at LIMIT 1
+),
+(
+    SELECT m.retry_at FROM messaging_message m {{by put off}}
+    WHERE m.number_id = number.number_id AND m.status = 'queued' AND m.retry_at > %(now)s
+    ORDER BY m.retry_at LIMIT 1
+)
+FROM messaging_sendingnumber number WHERE number.number_id IN ({{ids}})
+"""  # noqa: S608  (constants of this file; values are parameters)
