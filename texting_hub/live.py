@@ -5,7 +5,8 @@ What must hold:
 - Nothing is missed. Redis only wakes streams up; each wake-up that may have been lost (a reconnect of the browser, a
   break of the subscription, the minute's round) is made good by reading conversations changed since the last look,
   minus OVERLAP for transactions that committed late. Without Redis the stream reads every POLL seconds instead.
-- An idle stream holds no database connection and no transaction: every look is short and gives its connection back.
+- An idle stream holds no thread, no database connection and no transaction: every look is short and gives its
+  connection back.
 - A stream ends when its session ends: sign-out, expiry, another password, deactivation. It is checked each minute,
   and at once when something about the user was changed.
 
@@ -33,7 +34,7 @@ from django.views.decorators.http import require_GET
 
 from messaging.changes import ConversationChange
 from provisioning.roles import signed_in
-from texting_hub.live_reads import Listener, Look, changes, give_back, look
+from texting_hub.live_reads import Listener, Look, changes, leave_request_thread, look
 from texting_hub.live_redis import Exchange, Mailbox, exchange, organization_channel, user_channel
 
 OVERLAP = timedelta(seconds=10)
@@ -102,7 +103,7 @@ class Stream:
 
     async def events(self) -> AsyncIterator[bytes]:
         """Server-sent events until the session ends or the browser goes away."""
-        await give_back()
+        await leave_request_thread()
         listener = self.listener
         channels = user_channel(listener.user_id), organization_channel(listener.organization_id)
         with self.exchange.mailbox(*channels) as mailbox:

@@ -10,7 +10,7 @@ from functools import wraps
 from importlib import import_module
 from typing import ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.db import connections
@@ -78,5 +78,17 @@ def _changes(user_id: uuid.UUID, since: datetime, limit: int) -> list[Conversati
 
 look = sync_to_async(_look, thread_sensitive=False)
 changes = sync_to_async(_changes, thread_sensitive=False)
-give_back = sync_to_async(connections.close_all, thread_sensitive=True)
-"""Closes what the middleware opened in the request's own thread: it would stay open as long as the stream."""
+_close_connections = sync_to_async(connections.close_all, thread_sensitive=True)
+
+
+async def leave_request_thread() -> None:
+    """Give back the thread in which the middleware ran, and its connection: they would idle as long as the stream.
+
+    Django keeps one for each request (ThreadSensitiveContext). The next synchronous call of the request, when its
+    response is closed, is given a new one.
+    """
+    await _close_connections()
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context is not None else None
+    if executor is not None:
+        executor.shutdown(wait=False)

@@ -29,7 +29,7 @@ class LiveStream {
     this.failures = 0;
     if (name === "signed_out") this.source.close();
     if (name === "hello") this.tell({ type: "open" });
-    else this.tell({ type: "event", name, data: JSON.parse(event.data) });
+    else this.tell({ type: "event", name, at: event.lastEventId, data: JSON.parse(event.data) });
   }
 
   /* The browser reconnects by itself, except after an answer that is no stream: then we do, from where we were. */
@@ -51,13 +51,27 @@ class LiveStream {
 }
 
 if (typeof SharedWorkerGlobalScope !== "undefined" && self instanceof SharedWorkerGlobalScope) {
+  const RECENT = 60_000;
+  const OVERLAP = 10_000;
   const ports = new Set();
   let stream = null;
   let state = null;
+  let recent = [];
 
   const tell = (message) => {
-    if (message.type !== "event") state = message;
+    if (message.type === "event") remember(message);
+    else state = message;
+    if (message.name === "signed_out") stream = null;
     for (const port of ports) port.postMessage(message);
+  };
+
+  /* A tab that opens finds the stream running: what was told between its rendering and its joining is told again. */
+  const remember = (message) => {
+    recent = recent.filter(({ at }) => Date.parse(at) > Date.parse(message.at) - RECENT);
+    recent.push(message);
+  };
+  const catchUp = (port, since) => {
+    for (const message of recent) if (Date.parse(message.at) >= Date.parse(since) - OVERLAP) port.postMessage(message);
   };
 
   const hear = (port, message) => {
@@ -70,9 +84,12 @@ if (typeof SharedWorkerGlobalScope !== "undefined" && self instanceof SharedWork
       return;
     }
     ports.add(port);
-    if (stream) port.postMessage(state ?? { type: "waiting" });
-    else {
+    if (stream) {
+      if (state) port.postMessage(state);
+      catchUp(port, message.since);
+    } else {
       state = null;
+      recent = [];
       stream = new LiveStream(message.address, message.since, tell);
     }
   };
