@@ -154,7 +154,7 @@ def test_a_text_without_receipts_has_none(simulator: Simulator, hub: Listener) -
     simulator.send("loud", callback_url=hub.url)
     until(lambda: len(hub.events()) == 2)
     assert {event["reference"] for event in hub.events()} == {"loud"}
-    assert simulator.state()["owed"] == 0
+    until(lambda: simulator.state()["owed"] == 0)
 
 
 def test_a_text_from_a_phone_is_posted_as_it_was_written(simulator: Simulator, hub: Listener) -> None:
