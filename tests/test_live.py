@@ -371,6 +371,21 @@ async def test_a_stream_ends_with_its_session(no_redis: None, user: User) -> Non
     assert all(chunk.startswith(b":") for chunk in rest)
 
 
+async def test_a_stream_ends_at_once_when_its_user_signs_out(server: Server, user: User) -> None:
+    client = Client()
+    await sync_to_async(client.force_login)(user, backend=BACKEND)
+    assert user.organization_id is not None
+    key = await sync_to_async(lambda: client.session.session_key)()
+    listener = Listener(user.pk, user.organization_id, key or "")
+    events = live.Stream(listener, live_redis.exchange(), pace=SLOWLY).events()
+    reader = Reader(events)
+    await reader.next()
+    await until(lambda: live_redis.exchange().connected)
+    await sync_to_async(client.post)(reverse("sign_out"))
+    assert (await reader.next())["event"] == "signed_out"
+    await reader.close()
+
+
 async def test_a_stream_ends_at_once_when_its_user_is_deactivated(
     server: Server, user: User, full_admin_actor: Actor, read: Any
 ) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from messaging.changes import ConversationChange, conversation_changed
@@ -33,6 +36,14 @@ def pass_on_standing(change: Change, **kwargs: Any) -> None:
     channel = _channel_of(change)
     if channel:
         transaction.on_commit(lambda: publish(channel, STANDING), robust=True)
+
+
+@receiver(post_delete, sender=Session, dispatch_uid="live_session")
+def pass_on_end_of_session(instance: Session, **kwargs: Any) -> None:
+    """A sign-out is recorded a moment before its session is gone; streams have to look after that."""
+    user_id = instance.get_decoded().get(SESSION_KEY)
+    if user_id:
+        transaction.on_commit(lambda: publish(user_channel(user_id), STANDING), robust=True)
 
 
 def _channel_of(change: Change) -> str:

@@ -129,6 +129,7 @@ def test_control_enter_sends_and_leaves_one_ready_to_write(hub: Hub, sign_in: Ca
     page = sign_in(USER)
     open_thread(page, hub, phone)
     words = unique("By keyboard")
+    expect(page.locator("#count")).to_have_text("160 characters left")
     composer = page.get_by_role("textbox", name="Text message")
     composer.fill(words)
     composer.press("Control+Enter")

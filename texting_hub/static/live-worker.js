@@ -59,9 +59,9 @@ if (typeof SharedWorkerGlobalScope !== "undefined" && self instanceof SharedWork
   let recent = [];
 
   const tell = (message) => {
-    if (message.type === "event") remember(message);
-    else state = message;
     if (message.name === "signed_out") stream = null;
+    else if (message.type === "event") remember(message);
+    else state = message;
     for (const port of ports) port.postMessage(message);
   };
 
