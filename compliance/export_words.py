@@ -59,7 +59,9 @@ def card(export: Export, now: datetime) -> Card:
 
 
 def _left(export: Export, now: datetime) -> str:
-    """About how long it still takes, from how long it took so far."""
+    """About how long it still takes, from how long it took so far; or that its worker was lost."""
+    if export.leased_until is not None and export.leased_until <= now:
+        return _("goes on when a worker is free")
     if export.snapshot_at is None or not export.messages_done or now - export.snapshot_at < TOO_EARLY_TO_TELL:
         return ""
     remaining = max(0, export.messages_total - export.messages_done)

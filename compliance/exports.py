@@ -38,6 +38,8 @@ KEPT_FOR = timedelta(days=30)
 WITH_FILES = (ExportState.WAITING, ExportState.RUNNING, ExportState.READY)
 LOST_AFTER = timedelta(minutes=1)
 """An export that has waited so long has lost its wake-up."""
+WAKE_UP_LASTS = 60.0
+"""Seconds."""
 
 
 def request_export(
@@ -184,4 +186,5 @@ def _start(export_id: UUID) -> None:
 
 def start(export_id: UUID) -> None:
     """Wake a worker for one export."""
-    current_app.send_task(RUN_TASK, args=[str(export_id)], ignore_result=True, retry=False)
+    # A wake-up that waited too long is replaced by the beat's next: they never pile up behind a busy worker.
+    current_app.send_task(RUN_TASK, args=[str(export_id)], ignore_result=True, retry=False, expires=WAKE_UP_LASTS)

@@ -114,6 +114,17 @@ def test_each_state_says_what_it_is_and_what_to_do(desk, officer, ready):
     assert page.count("hx-trigger") == 2
 
 
+def test_an_export_that_lost_its_worker_promises_no_time(desk, officer):
+    export_of(officer, state="running", snapshot_at=NOW - timedelta(hours=1), messages_total=4000, messages_done=1000,
+              leased_until=NOW)  # fmt: skip
+    assert "25%, goes on when a worker is free" in desk.get("/compliance/exports/").content.decode()
+
+
+def test_an_export_that_only_began_is_counting(desk, officer):
+    export_of(officer, state="running", snapshot_at=NOW)
+    assert "Counting the messages" in desk.get("/compliance/exports/").content.decode()
+
+
 def test_every_failure_code_has_a_sentence():
     from compliance import export_runs
 

@@ -1,6 +1,7 @@
 """`manage purge_messages`: counts by organization, and a dry run that writes nothing."""
 
 from __future__ import annotations
+
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
