@@ -58,7 +58,7 @@ def test_toggle_override_text_receipts_reply_stop_and_start(
 
     switch_texting(admin, on=False)
     expect(rosalind.get_by_role("textbox", name="Message")).to_be_hidden()
-    expect(rosalind.get_by_text(SENTENCE)).to_be_visible()
+    expect(rosalind.get_by_role("region", name="Conversation").get_by_text(SENTENCE)).to_be_visible()
 
     override(admin, "Rosalind Abernathy", "on")
     expect(rosalind.get_by_role("textbox", name="Message")).to_be_visible()
