@@ -148,7 +148,7 @@ class NumberCapabilityRule(Rule[UserFacts]):
         return USABLE_NUMBER & Q(primary_number__capability=TextCapability.CAPABLE)
 
     def waiting(self, root: Root) -> Q:
-        return no_usable_number() | Q(primary_number__capability=TextCapability.UNKNOWN)
+        return _no_usable_number() | Q(primary_number__capability=TextCapability.UNKNOWN)
 
     def waits_for(self, facts: UserFacts) -> str:
         return "" if _has_number(facts) else _("Waiting for a primary number")
@@ -198,7 +198,7 @@ class NumberCampaignRule(Rule[UserFacts]):
         return USABLE_NUMBER & linked & (Q(primary_number__campaign__number_pool=True) | ~Q(crowded))
 
     def waiting(self, root: Root) -> Q:
-        return no_usable_number() | ~RegistrationRule().met(FROM_USER)
+        return _no_usable_number() | ~RegistrationRule().met(FROM_USER)
 
     def detail(self, facts: UserFacts) -> str:
         if facts.number is None or facts.number.campaign is None:
@@ -234,7 +234,7 @@ def _has_campaign(facts: UserFacts) -> bool:
     return campaign is not None and campaign.organization_id == facts.user.organization_id and is_registered(campaign)
 
 
-def no_usable_number() -> Q:
+def _no_usable_number() -> Q:
     """The opposite of `USABLE_NUMBER`. Spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
     return (
         Q(primary_number__isnull=True)

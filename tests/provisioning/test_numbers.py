@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.template import Context, Template
 
+from provisioning.admin.numbers import PhoneNumberForm
 from provisioning.campaigns import refuse_if_full
 from provisioning.models import PhoneNumber
 from provisioning.numbers import display
@@ -64,3 +65,14 @@ def test_a_number_pool_takes_the_fiftieth() -> None:
 def test_a_number_that_is_not_active_takes_no_place() -> None:
     campaign = full_campaign()
     refuse_if_full(campaign, factories.PhoneNumberFactory(organization=campaign.organization, active=False))
+
+
+@pytest.mark.django_db
+def test_the_admin_refuses_the_fiftieth_next_to_the_field() -> None:
+    campaign = full_campaign()
+    typed = {"e164": "+1 415 555 2671", "organization": campaign.organization.pk, "source": "cisco_calling_plan",
+             "capability": "capable", "campaign": campaign.pk, "active": "on"}  # fmt: skip
+    form = PhoneNumberForm(typed)
+    assert list(form.errors) == ["campaign"]
+    assert "without a number pool" in form.errors["campaign"][0]
+    assert PhoneNumberForm(typed | {"active": ""}).is_valid()
