@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from messaging.labels import snippet_lead
 from messaging.models import Message
-from messaging.models.messages import Direction
+from messaging.models.messages import Direction, Kind
 
 register = template.Library()
 LONGEST_SNIPPET = 160
@@ -22,6 +22,8 @@ def snippet(message: Message | None) -> str:
     lead = snippet_lead(message)
     if lead:
         return _("%(state)s: %(text)s") % {"state": lead, "text": beginning}
+    if message.kind == Kind.AUTOMATIC:
+        return _("Automatic reply: %(text)s") % {"text": beginning}
     return _("You: %(text)s") % {"text": beginning} if message.direction == Direction.OUTBOUND else beginning
 
 

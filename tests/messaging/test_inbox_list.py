@@ -56,8 +56,10 @@ def test_a_row_says_who_wrote_last_and_what_became_of_it(client: Client, user: U
     heard(conversation_of(user), "Thank you", at=NOW)
     said(conversation_of(user), "Shipped", at=NOW, status="undelivered")
     said(conversation_of(user), "Are you there?", at=NOW, status="unconfirmed")
+    said(conversation_of(user), "You are opted out.", at=NOW, kind="automatic")
     html = page(client)
     assert "You: On its way<" in html
+    assert "Automatic reply: You are opted out.<" in html
     assert ">Thank you<" in html
     assert 'is-failed" dir="auto">Not delivered: Shipped<' in html
     assert "Outcome unknown: Are you there?<" in html
