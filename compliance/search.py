@@ -61,10 +61,11 @@ class Look:
 
 def look(officer: User, actor: Actor, criteria: Criteria, *, older: str = "", newer: str = "") -> Look:
     """Read one page and record it, in one transaction."""
+    found = retained(officer).filter(_condition(officer, criteria))
+    # Counting shows no text, and SQLite's one write lock is not held for it.
+    total = capped(found)
     with transaction.atomic():
-        found = retained(officer).filter(_condition(officer, criteria))
         page = page_of(found.select_related("user"), "accepted_at", older=older, newer=newer)
-        total = capped(found)
         _record(officer, actor, criteria, page, total)
     return Look(page, total)
 

@@ -125,6 +125,23 @@ def test_an_export_that_only_began_is_counting(desk, officer):
     assert "Counting the messages" in desk.get("/compliance/exports/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "shown"),
+    [
+        (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC), "1 Nov 2026 to 2 Nov 2026"),
+        (datetime(2026, 11, 1, tzinfo=UTC), None, "from 1 Nov 2026"),
+        (None, datetime(2026, 11, 3, tzinfo=UTC), "up to 2 Nov 2026"),
+        (None, None, "any day"),
+    ],
+)
+def test_a_finished_export_says_which_days_were_chosen_the_last_included(desk, officer, begins, ends, shown):
+    export = export_of(officer, begins_at=begins, ends_at=ends, numbers=["+12065550134"])
+    run_export(export.pk, now=lambda: NOW)
+    page = desk.get("/compliance/exports/").content.decode()
+    assert shown in page
+    assert "+1 206 555 0134" in page
+
+
 def test_every_failure_code_has_a_sentence():
     from compliance import export_runs
 
