@@ -19,7 +19,7 @@ from messaging.models.messages import Kind, Status
 from messaging.relay import Relay
 from messaging.sweep import sweep
 from provisioning.models import Campaign, PhoneNumber, User
-from tests.factories import NOW, ConversationFactory, MessageFactory, UserFactory, texting_user
+from tests.factories import NOW, ConversationFactory, MessageFactory, PhoneNumberFactory, UserFactory, texting_user
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
 
 __all__ = ["carrier"]
@@ -240,6 +240,19 @@ def test_a_refused_text_does_not_hold_up_the_next(user: User, worker: Relay, car
     assert status(second) == "sent"
 
 
+def test_texts_that_are_held_or_put_off_do_not_hide_those_behind_them(user: User, carrier: CarrierInMemory) -> None:
+    """With one token there is one place to look at; it must not be spent on what may not go."""
+    leased, put_off, free = (write(user, to=person(place)) for place in range(3))
+    later = NOW + timedelta(seconds=30)
+    Message.objects.filter(pk=leased.pk).update(lease_token=leased.pk, leased_until=later)
+    Message.objects.filter(pk=put_off.pk).update(retry_at=later)
+    SendingNumber.objects.update(tokens=1, tokens_at=NOW)
+    lease = leases.take(NOW, 10)
+    assert lease is not None
+    assert lease.message_ids == [free.pk]
+    assert SendingNumber.objects.get().next_due_at == later
+
+
 # Pacing
 
 
@@ -360,6 +373,18 @@ def test_a_number_that_moved_is_blocked_for_good(user: User, worker: Relay, carr
     assert (status(text), fresh(text).reason, carrier.tried) == ("blocked", "sender_not_enabled", [])
 
 
+def test_a_text_does_not_go_from_a_number_that_its_writer_exchanged(
+    user: User, worker: Relay, carrier: CarrierInMemory
+) -> None:
+    """The writer may still text, but not from there."""
+    text, old = write(user), user.primary_number
+    old.user = None
+    old.save()
+    PhoneNumberFactory(organization=user.organization, campaign=old.campaign, user=user)
+    worker.run()
+    assert (status(text), fresh(text).reason, carrier.tried) == ("blocked", "sender_not_enabled", [])
+
+
 def test_a_destination_that_is_not_allowed_is_blocked(user: User, worker: Relay, carrier: CarrierInMemory) -> None:
     text = MessageFactory(conversation=ConversationFactory(user=user, counterpart="+18765550101"), status="queued")
     SendingNumber.objects.update(next_due_at=NOW)
@@ -452,6 +477,17 @@ def test_a_worker_lost_after_the_lease_leaves_a_text_that_goes_later(
     assert sweep(clock.forward(1))
     worker.run()
     assert (status(text), len(carrier.taken)) == ("sent", 1)
+
+
+def test_a_lease_that_ran_out_is_found_although_the_number_means_to_look_later(
+    user: User, worker: Relay, carrier: CarrierInMemory, clock: Clock
+) -> None:
+    text = write(user)
+    leases.take(NOW, 10)
+    SendingNumber.objects.update(next_due_at=NOW + timedelta(minutes=30))
+    assert sweep(clock.forward(60))
+    worker.run()
+    assert status(text) == "sent"
 
 
 def test_a_worker_lost_after_sending_was_committed_leaves_an_unknown_outcome(

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from messaging import states
 from messaging.changes import conversation_changed
@@ -178,6 +179,28 @@ def test_a_text_that_leaves_the_line_lets_its_number_look_again(conversation: Co
 def test_a_number_with_nothing_behind_is_left_alone(conversation: Conversation) -> None:
     states.advance(sending(conversation).pk, FACTS["taken"], now=after(1))
     assert SendingNumber.objects.get(number=conversation.number).next_due_at is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lease_token": receipt(98)},
+        {"lease_token": None},
+        {"leased_until": after(1)},
+        {"status": "blocked"},
+        {"status": "sending"},
+    ],
+)
+def test_sending_begins_only_under_the_lease(conversation: Conversation, change: dict[str, Any]) -> None:
+    mine = {"conversation": conversation, "status": "queued", "lease_token": receipt(99), "leased_until": after(60)}
+    account = SendingNumber.objects.get(number=conversation.number).carrier_account_id
+    good, bad = MessageFactory(**mine), MessageFactory(**mine | change)
+    with pytest.raises(states.Overtaken), transaction.atomic():
+        states.begin_sending([good, bad], receipt(99), account_id=account, at=after(1), until=after(61))
+    assert Message.objects.get(pk=good.pk).status == "queued"
+    states.begin_sending([good], receipt(99), account_id=account, at=after(1), until=after(61))
+    good.refresh_from_db()
+    assert (good.status, good.attempts, good.sending_at, good.leased_until) == ("sending", 1, after(1), after(61))
 
 
 def test_release_puts_a_text_back_that_was_not_taken(conversation: Conversation) -> None:
