@@ -16,7 +16,7 @@ def remove(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("compliance", "0003_leases_and_holds"),
+        ("compliance", "0002_initial"),
     ]
 
     operations = [
