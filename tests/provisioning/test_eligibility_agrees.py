@@ -53,7 +53,7 @@ def annotated(world: World) -> dict[Any, Any]:
     return {user.pk: user for user in annotate_standing(User.objects.filter(pk__in=ids))}
 
 
-@settings(every_world, max_examples=max(150, settings().max_examples))
+@every_world
 @given(drafts())
 def test_all_that_is_said_of_a_user_agrees(draft: Draft) -> None:
     with stored(draft) as world:
