@@ -129,9 +129,7 @@ def texting_user(organization: provisioning.Organization | None = None, **fields
 
 def with_role(user: provisioning.User, role: str, location: provisioning.Location | None = None) -> provisioning.User:
     """The same user, with one more role."""
-    provisioning.RoleAssignment.objects.create(
-        organization=user.organization, user=user, role=role, location=location
-    )
+    provisioning.RoleAssignment.objects.create(organization=user.organization, user=user, role=role, location=location)
     if hasattr(user, "_kept_assignments"):
         del user._kept_assignments
     return user

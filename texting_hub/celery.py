@@ -24,16 +24,17 @@ ROUTES = {
 }
 
 BEAT = {
-    "relay sweep: what a lost wake-up left": {"task": "messaging.relay_sweep", "schedule": 5.0,
-                                              "options": {"expires": 10}},
+    "relay sweep: what a lost wake-up left": {
+        "task": "messaging.relay_sweep",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "receipts whose message was not there yet": {"task": "messaging.match_orphans", "schedule": 60.0},
     "exports whose worker vanished": {"task": "compliance.resume_exports", "schedule": 15.0},
     "exports past their end": {"task": "compliance.expire_exports", "schedule": crontab(minute=15)},
     "purges whose worker vanished": {"task": "compliance.resume_purges", "schedule": 600.0},
     "nightly purge": {"task": "compliance.purge_messages", "schedule": crontab(hour=2, minute=0)},
 }
-
-
 
 
 def broker_url(redis_url: str) -> str:

@@ -1,4 +1,4 @@
-"""`/healthz`: the process answers. `/readyz`: it can do its work (the database answers; Redis is told, not required)."""
+"""`/healthz`: the process answers. `/readyz`: it can work: the database answers (Redis is told, not required)."""
 
 from __future__ import annotations
 

@@ -235,7 +235,8 @@ RELAY_LEASE_SECONDS = 60
 CARRIER_TIMEOUT_SECONDS = 10
 """Connecting, writing and reading together. The lease must outlive it."""
 # W004: e-mail is unique without regard to case, through User.email_key. The rest need HTTPS, which PUBLIC_URL decides.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"] if SECURE else ["auth.W004", "security.W004", "security.W008", "security.W012", "security.W016"]
+_NEED_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]
+SILENCED_SYSTEM_CHECKS = ["auth.W004"] if SECURE else ["auth.W004", *_NEED_HTTPS]
 
 LOGGING = logging_settings(env.str("LOG_LEVEL", default="INFO"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = False

@@ -62,5 +62,3 @@ def _error(request: HttpRequest, status: int, code: str, sentence: str) -> HttpR
     request_id = str(get_contextvars().get("request_id", ""))
     context = {"sentence": sentence, "code": code, "status": status, "request_id": request_id}
     return render(request, "texting_hub/error.html", context, status=status)
-
-
