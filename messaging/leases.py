@@ -100,6 +100,11 @@ def next_due_at() -> datetime | None:
     )
 
 
+def is_any_due(now: datetime) -> bool:
+    """A look without a lock: on SQLite even an empty `take` would hold up every other writer."""
+    return _unpaused().filter(next_due_at__lte=now).exists()
+
+
 def leasable(now: datetime) -> Q:
     """Queued texts that are due, not too old, held by no worker and not put off by the carrier."""
     ready = Q(status=Status.QUEUED, due_at__lte=now, due_at__gte=now - states.TOO_OLD_AFTER)

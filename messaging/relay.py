@@ -105,8 +105,8 @@ class Relay:
 
     def _begin(self) -> bool:
         """Lease, dispatch and start what there is room for. False: nothing is due, or there is no room."""
-        room = self._connections - len(self._on_the_wire)
-        lease = leases.take(self._now(), room) if room else None
+        room, now = self._connections - len(self._on_the_wire), self._now()
+        lease = leases.take(now, room) if room and leases.is_any_due(now) else None
         if lease is None:
             return False
         if lease.message_ids:
