@@ -67,7 +67,7 @@ class LocationPstnRule(Rule[PlaceFacts]):
 
     def waiting(self, root: Root) -> Q:
         elsewhere = ~Q(location__organization_id=F("organization_id"))
-        return Q(location__isnull=True) | Q(organization__isnull=True) | elsewhere
+        return Q(location__isnull=True) | elsewhere
 
     def detail(self, facts: PlaceFacts) -> str:
         return str(PstnConnection(facts.location.pstn_connection).label) if facts.location is not None else ""
