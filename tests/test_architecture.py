@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
+from django.db.models import Model
 from django.urls import reverse
 
 from provisioning.roles import Permission
@@ -142,6 +144,18 @@ def test_every_task_goes_to_a_queue_that_a_worker_consumes() -> None:
 def test_everything_on_the_schedule_is_a_task() -> None:
     app.loader.import_default_modules()
     assert {entry["task"] for entry in BEAT.values()} <= set(app.tasks)
+
+
+def test_every_table_says_whose_it_is() -> None:
+    """The provider's own tables are named here; every other row belongs to an organization."""
+    of_the_provider = {"organization", "carrieraccount"}
+    tables = [model for name in SOURCES for model in apps.get_app_config(name).get_models()]
+    silent = {model._meta.model_name for model in tables if "organization" not in _fields(model)}
+    assert silent == of_the_provider
+
+
+def _fields(model: type[Model]) -> set[str]:
+    return {field.name for field in model._meta.get_fields()}
 
 
 @pytest.mark.django_db

@@ -43,6 +43,24 @@ def override(page: Page, name: str, choice: str) -> None:
     expect(page.get_by_role("status").first).to_be_visible()
 
 
+def watch_states(page: Page, words: str) -> None:
+    """From now on, note each state that the receipt under these words shows, however briefly."""
+    page.evaluate(
+        """(words) => {
+          window.statesSeen = [];
+          const note = () => {
+            for (const text of document.querySelectorAll(".msg-out")) {
+              if (!text.textContent.includes(words)) continue;
+              const state = text.querySelector(".receipt span").firstChild.textContent.trim();
+              if (window.statesSeen.at(-1) !== state) window.statesSeen.push(state);
+            }
+          };
+          new MutationObserver(note).observe(document.body, { childList: true, subtree: true, characterData: true });
+        }""",
+        words,
+    )
+
+
 def handset_conversation(page: Page, hub: Hub, phone: str, own: str) -> None:
     page.goto(hub.handset)
     page.get_by_role("link", name=re.compile(phone)).first.click()
@@ -64,11 +82,14 @@ def test_toggle_override_text_receipts_reply_stop_and_start(
     expect(rosalind.get_by_role("textbox", name="Message")).to_be_visible()
 
     words = f"Your crowns are ready. {uuid.uuid4().hex[:8]}"
+    watch_states(rosalind, words)
     rosalind.get_by_role("textbox", name="Message").fill(words)
     rosalind.get_by_role("button", name="Send", exact=True).click()
     sent = rosalind.locator(".msg-out", has_text=words)
     expect(sent).to_be_visible()
     expect(sent).to_contain_text("Delivered")
+    seen = rosalind.evaluate("window.statesSeen")
+    assert [state for state in seen if state in ("Queued", "Sent", "Delivered")] == ["Queued", "Sent", "Delivered"]
 
     phone = open_browser()
     handset_conversation(phone, hub, "Dr. Bianchi", "+1 415 555 0101")
