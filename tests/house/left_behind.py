@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from texting_hub.up import valkey
+from texting_hub.up.folder import DataFolder
 
 NAME = "HUB_TEST_MARK"
 
@@ -52,3 +56,8 @@ def end(process: subprocess.Popen[str], environment: dict[str, str]) -> None:
     process.wait()
     for pid in marked(environment):
         os.kill(pid, 9)
+
+
+def forget_socket(data: Path) -> None:
+    """A killed copy leaves its empty socket folder for its next start; a test has no next start."""
+    shutil.rmtree(valkey.socket_folder(DataFolder(data).key), ignore_errors=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.left_behind import end, mark, marked, only_linux, until
+from tests.house.left_behind import end, forget_socket, mark, marked, only_linux, until
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["valkey", "web", "simulator", "relay", "general", "beat"]
@@ -75,6 +75,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     yield start
     for each in runs:
         end(each.process, each.environment)
+        forget_socket(each.data)
 
 
 def test_everything_starts_in_order_and_preparation_comes_before_pages(run: Callable[..., Run]) -> None:

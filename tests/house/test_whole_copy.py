@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from tests.house.left_behind import end, mark, marked, only_linux, until
+from tests.house.left_behind import end, forget_socket, mark, marked, only_linux, until
 from texting_hub.up import ports
 from texting_hub.up.testing import environment as hermetic
 from texting_hub.up.testing import own_database
@@ -101,6 +101,7 @@ def start(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., RunningCopy]
     yield start_one
     for copy in copies:
         end(copy.process, copy.environment)
+        forget_socket(copy.data)
         drop_database(copy.environment.get("DATABASE_URL"))
 
 
