@@ -53,6 +53,7 @@ def open_thread(page: Page, hub: Hub, phone: str) -> None:
     page.goto("/inbox/")
     page.get_by_role("link", name=shown(phone)).click()
     expect(page.locator("#texts .msg")).to_have_count(1)
+    page.wait_for_load_state("load")
 
 
 def test_a_text_that_arrives_leaves_what_is_typed_and_the_focus(

@@ -61,6 +61,12 @@ def watch_states(page: Page, words: str) -> None:
     )
 
 
+def ask_again_once(page: Page, hub: Hub) -> None:
+    """The carrier answers the next text with 429 once, so that it stays queued for long enough to be seen."""
+    answer = page.request.post(f"{hub.handset}control/mode", data={"behaviour": "throttled", "next": 1})
+    assert answer.ok, answer.text()
+
+
 def handset_conversation(page: Page, hub: Hub, phone: str, own: str) -> None:
     page.goto(hub.handset)
     page.get_by_role("link", name=re.compile(phone)).first.click()
@@ -82,6 +88,7 @@ def test_toggle_override_text_receipts_reply_stop_and_start(
     expect(rosalind.get_by_role("textbox", name="Message")).to_be_visible()
 
     words = f"Your crowns are ready. {uuid.uuid4().hex[:8]}"
+    ask_again_once(rosalind, hub)
     watch_states(rosalind, words)
     rosalind.get_by_role("textbox", name="Message").fill(words)
     rosalind.get_by_role("button", name="Send", exact=True).click()

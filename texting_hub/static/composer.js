@@ -59,7 +59,9 @@
   function begin(root) {
     for (const textarea of root.querySelectorAll("textarea[data-counter]")) {
       const draft = draftOf(textarea);
-      if (draft && !textarea.value) textarea.value = sessionStorage.getItem(draft) ?? "";
+      // What was typed before this file had come is a draft too.
+      if (draft && textarea.value) sessionStorage.setItem(draft, textarea.value);
+      else if (draft) textarea.value = sessionStorage.getItem(draft) ?? "";
       count(textarea);
     }
   }
