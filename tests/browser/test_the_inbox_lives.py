@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Hub
 
@@ -137,6 +137,25 @@ def test_control_enter_sends_and_leaves_one_ready_to_write(hub: Hub, sign_in: Ca
     expect(page.locator(".msg-out", has_text=words)).to_be_visible()
     expect(composer).to_have_value("")
     expect(composer).to_be_focused()
+
+
+def test_what_is_typed_while_the_composer_is_looked_at_is_kept(
+    hub: Hub, sign_in: Callable[..., Page], phone: str
+) -> None:
+    page = sign_in(USER)
+    open_thread(page, hub, phone)
+    held: list[Route] = []
+    page.route("**/composer/**", lambda route: held.append(route))  # noqa: PLW0108 (a bound builtin is no handler)
+    with page.expect_request("**/composer/**"):
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('live:standing'))")
+    composer = page.get_by_role("textbox", name="Text message")
+    composer.focus()
+    page.keyboard.insert_text("Typed meanwhile")
+    expect(composer).to_have_value("Typed meanwhile")
+    assert held
+    for route in held:
+        route.continue_()
+    expect(composer).to_have_value("Typed meanwhile")
 
 
 def test_without_a_connection_the_text_is_kept_and_said(hub: Hub, sign_in: Callable[..., Page], phone: str) -> None:

@@ -80,8 +80,9 @@
     if (textarea.matches?.("textarea[data-counter]")) textarea.form.requestSubmit();
   });
 
-  /* What is on its way stays as it is until the answer comes. */
-  document.addEventListener("htmx:beforeRequest", ({ target }) => {
+  /* What is on its way stays as it is until the answer comes. A mere look at the composer takes no key press away. */
+  document.addEventListener("htmx:beforeRequest", ({ target, detail }) => {
+    if (detail.requestConfig.verb !== "post") return;
     for (const textarea of target.querySelectorAll?.("form textarea, :scope > * textarea") ?? []) textarea.readOnly = true;
   });
   document.addEventListener("htmx:afterRequest", ({ target }) => {
