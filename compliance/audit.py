@@ -28,7 +28,7 @@ import hashlib
 import ipaddress
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -54,20 +54,33 @@ class ChainMovedError(Exception):
     """The head was not where its lock had found it: someone writes past the lock. The write must not stand."""
 
 
-def listen(change: Change, **_signal: Any) -> None:
+def listen(changes: Sequence[Change], **_signal: Any) -> None:
     """Receiver of provisioning.changes.changed; connected in apps.py."""
-    append(change)
+    append_many(changes)
 
 
 def append(change: Change) -> AuditEvent:
     """Write one event at the end of its chain, inside the caller's transaction. See the essay above."""
+    return append_many([change])[0]
+
+
+def append_many(changes: Sequence[Change]) -> list[AuditEvent]:
+    """Write events at the end of the one chain they belong to, in order; the head is locked and moved once."""
+    organization_id = changes[0].organization_id
+    if any(change.organization_id != organization_id for change in changes):
+        raise ValueError("One transaction writes to one chain.")
     with transaction.atomic(savepoint=False):
-        head = _locked_head(change.organization_id)
-        event = _next_event(change, head)
-        event.hash = event_hash(event)
-        event.save(force_insert=True)
-        _move(head, event)
-    return event
+        head = _locked_head(organization_id)
+        found = (head.sequence, head.hash)
+        events = []
+        for change in changes:
+            event = _next_event(change, head)
+            event.hash = event_hash(event)
+            head.sequence, head.hash = event.sequence, event.hash
+            events.append(event)
+        AuditEvent.objects.bulk_create(events)
+        _move(head, *found)
+    return events
 
 
 def chain_of(organization_id: uuid.UUID | None) -> str:
@@ -137,9 +150,10 @@ def _next_event(change: Change, head: AuditHead) -> AuditEvent:
     )
 
 
-def _move(head: AuditHead, event: AuditEvent) -> None:
-    found = AuditHead.objects.filter(pk=head.pk, sequence=head.sequence, hash=head.hash)
-    if not found.update(sequence=event.sequence, hash=event.hash):
+def _move(head: AuditHead, sequence: int, digest: str) -> None:
+    """Set the head to where `head` now stands, if it still stands where its lock had found it."""
+    found = AuditHead.objects.filter(pk=head.pk, sequence=sequence, hash=digest)
+    if not found.update(sequence=head.sequence, hash=head.hash):
         raise ChainMovedError(head.chain)
 
 

@@ -13,15 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from compliance.models import AuditEvent
+from provisioning import actions as provisioning_actions
 
 ACTIONS: Final = {
-    "organization.texting_changed": gettext_lazy("Changed Business Texting of the organization"),
-    "location.texting_changed": gettext_lazy("Changed Business Texting of a location"),
-    "user.texting_changed": gettext_lazy("Changed Business Texting of a user"),
-    "user.signed_in": gettext_lazy("Signed in"),
-    "user.sign_in_failed": gettext_lazy("Failed to sign in"),
-    "user.signed_out": gettext_lazy("Signed out"),
-    "api_token.created": gettext_lazy("Created an API token"),
+    **provisioning_actions.ACTIONS,
     "purge.run": gettext_lazy("Purged messages"),
     "messages.read": gettext_lazy("Read messages"),
     "export.requested": gettext_lazy("Asked for an export"),

@@ -20,7 +20,7 @@ from compliance.keyset import Page, page_of
 from compliance.selection import organization_of
 from messaging.models import Message
 from provisioning.changes import Actor, Change, record
-from provisioning.forms import matching
+from provisioning.forms.users import matching
 from provisioning.models import User
 from provisioning.models.choices import fold
 

@@ -8,7 +8,7 @@ Values in `before` and `after` are JSON-ready and never contain a message body, 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provisioning.models import User
 
 changed = Signal()
-"""Sent with `change=Change(...)`, inside the transaction of the write."""
+"""Sent with `changes=[Change(...), ...]`, inside the transaction of the writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,13 @@ class Change:
 
 def record(change: Change) -> None:
     """Tell every listener of a write. Call it inside the write's transaction; what a listener raises is raised."""
-    changed.send(sender=Change, change=change)
+    record_many([change])
+
+
+def record_many(changes: Sequence[Change]) -> None:
+    """The same for many writes of one transaction, all of one organization; at most 500, which bulk work keeps to."""
+    if changes:
+        changed.send(sender=Change, changes=list(changes))
 
 
 def record_target(
@@ -85,15 +91,32 @@ def record_target(
 ) -> None:
     """`record()` for a model instance: type, id and label are read off it."""
     record(
-        Change(
-            action=action,
-            actor=actor,
-            organization_id=organization_id,
-            target_type=target._meta.model_name or "",
-            target_id=str(target.pk),
-            target_label=str(target),
-            before=before or {},
-            after=after or {},
+        change_of(
+            action, actor, target, organization_id=organization_id, before=before, after=after,
             content_access=content_access,
         )
+    )  # fmt: skip
+
+
+def change_of(
+    action: str,
+    actor: Actor,
+    target: models.Model,
+    *,
+    organization_id: uuid.UUID | None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    content_access: bool = False,
+) -> Change:
+    """What `record_target()` records, for `record_many()`."""
+    return Change(
+        action=action,
+        actor=actor,
+        organization_id=organization_id,
+        target_type=target._meta.model_name or "",
+        target_id=str(target.pk),
+        target_label=str(target),
+        before=before or {},
+        after=after or {},
+        content_access=content_access,
     )

@@ -26,26 +26,42 @@ class Permission(StrEnum):
     CHANGE_ORGANIZATION = "change_organization"
     VIEW_LOCATIONS = "view_locations"
     CHANGE_LOCATIONS = "change_locations"
+    MANAGE_LOCATIONS = "manage_locations"
+    """Create and delete locations, name their administrators."""
     VIEW_USERS = "view_users"
     CHANGE_USERS = "change_users"
+    VIEW_NUMBERS = "view_numbers"
+    ASSIGN_NUMBERS = "assign_numbers"
+    """Give a user a primary number, or take it away."""
+    CHANGE_NUMBERS = "change_numbers"
+    """Add, activate, move, link and delete numbers."""
+    VIEW_REGISTRATION = "view_registration"
+    CHANGE_REGISTRATION = "change_registration"
+    VIEW_ROLES = "view_roles"
+    ASSIGN_ROLES = "assign_roles"
+    VIEW_AUDIT_LOG = "view_audit_log"
+    """What administrators did. Looks at contents are the officers' alone."""
     USE_INBOX = "use_inbox"
     READ_RETAINED_MESSAGES = "read_retained_messages"
 
 
+_SEE_ORGANIZATION = frozenset({
+    Permission.VIEW_ORGANIZATION, Permission.VIEW_LOCATIONS, Permission.VIEW_USERS, Permission.VIEW_NUMBERS,
+})  # fmt: skip
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.FULL_ADMIN: frozenset({
-        Permission.VIEW_ORGANIZATION, Permission.CHANGE_ORGANIZATION,
-        Permission.VIEW_LOCATIONS, Permission.CHANGE_LOCATIONS,
-        Permission.VIEW_USERS, Permission.CHANGE_USERS,
-    }),
-    Role.READ_ONLY_ADMIN: frozenset({
-        Permission.VIEW_ORGANIZATION, Permission.VIEW_LOCATIONS, Permission.VIEW_USERS,
-    }),
-    Role.USER_ADMIN: frozenset({
-        Permission.VIEW_ORGANIZATION, Permission.VIEW_LOCATIONS, Permission.VIEW_USERS, Permission.CHANGE_USERS,
-    }),
+    Role.FULL_ADMIN: _SEE_ORGANIZATION | {
+        Permission.CHANGE_ORGANIZATION, Permission.CHANGE_LOCATIONS, Permission.MANAGE_LOCATIONS,
+        Permission.CHANGE_USERS, Permission.ASSIGN_NUMBERS, Permission.CHANGE_NUMBERS,
+        Permission.VIEW_REGISTRATION, Permission.CHANGE_REGISTRATION,
+        Permission.VIEW_ROLES, Permission.ASSIGN_ROLES, Permission.VIEW_AUDIT_LOG,
+    },
+    Role.READ_ONLY_ADMIN: _SEE_ORGANIZATION | {
+        Permission.VIEW_REGISTRATION, Permission.VIEW_ROLES, Permission.VIEW_AUDIT_LOG,
+    },
+    Role.USER_ADMIN: _SEE_ORGANIZATION | {Permission.CHANGE_USERS, Permission.ASSIGN_NUMBERS},
     Role.LOCATION_ADMIN: frozenset({
         Permission.VIEW_LOCATIONS, Permission.CHANGE_LOCATIONS, Permission.VIEW_USERS, Permission.CHANGE_USERS,
+        Permission.VIEW_NUMBERS, Permission.ASSIGN_NUMBERS,
     }),
     Role.COMPLIANCE_OFFICER: frozenset({Permission.READ_RETAINED_MESSAGES}),
 }  # fmt: skip

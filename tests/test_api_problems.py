@@ -137,7 +137,7 @@ def test_a_mistake_of_ours_has_a_request_id_and_no_details(
     def fail(*_given: Any) -> None:
         raise RuntimeError("the secret reason")
 
-    monkeypatch.setattr("provisioning.api.check_organization", fail)
+    monkeypatch.setattr("provisioning.api.texting.check_organization", fail)
     response = browser.get(url)
     assert is_problem(response, 500, "server_error")
     assert response.json()["request_id"]

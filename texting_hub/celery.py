@@ -13,12 +13,13 @@ app = Celery("texting_hub")
 
 QUEUES = {
     "relay": "texts on their way to carriers; a worker of its own",
-    "general": "purge, exports, sweeps",
+    "general": "bulk changes, mail, purge, exports, sweeps",
 }
 
 ROUTES = {
     "messaging.relay_due": {"queue": "relay"},
     "messaging.relay_sweep": {"queue": "relay"},
+    "provisioning.*": {"queue": "general"},
     "messaging.*": {"queue": "general"},
     "compliance.*": {"queue": "general"},
 }
@@ -78,4 +79,4 @@ def configure(redis_url: str) -> None:
 
 
 configure(os.environ.get("REDIS_URL", ""))
-app.autodiscover_tasks(["messaging", "compliance"])
+app.autodiscover_tasks(["provisioning", "messaging", "compliance"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -15,6 +16,8 @@ from provisioning.changes import Change, changed
 from texting_hub.live_redis import CONVERSATION, STANDING, organization_channel, publish, user_channel
 
 CONCERNS_ONE_USER = {"user"}
+MANY = 20
+"""More users than this at once, and everyone of the organization looks: one message instead of hundreds."""
 CONCERNS_EVERYONE = {"organization", "location", "phonenumber", "brand", "campaign", "callingplan"}
 """Targets (model names) whose change may open or close composers. Streams compare before they tell anyone."""
 
@@ -31,11 +34,18 @@ def pass_on_conversation(change: ConversationChange, **kwargs: Any) -> None:
 
 
 @receiver(changed, dispatch_uid="live_standing")
-def pass_on_standing(change: Change, **kwargs: Any) -> None:
+def pass_on_standing(changes: Sequence[Change], **kwargs: Any) -> None:
     """A switch, an override, a sign-out, a deactivation: streams it may concern look again."""
-    channel = _channel_of(change)
-    if channel:
-        transaction.on_commit(lambda: publish(channel, STANDING), robust=True)
+    channels = {_channel_of(change) for change in changes} - {""}
+    if len(channels) > MANY:
+        channels = {organization_channel(change.organization_id) for change in changes if change.organization_id}
+    if channels:
+        transaction.on_commit(lambda: _publish_standing(sorted(channels)), robust=True)
+
+
+def _publish_standing(channels: list[str]) -> None:
+    for channel in channels:
+        publish(channel, STANDING)
 
 
 @receiver(post_delete, sender=Session, dispatch_uid="live_session")

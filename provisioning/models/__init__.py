@@ -1,23 +1,33 @@
 """Who may text, from which number: organizations, locations, users, numbers, registration, access."""
 
 from provisioning.models.access import ApiToken, Role, RoleAssignment
+from provisioning.models.alerts import Alert
 from provisioning.models.choices import Country, TextingSetting
+from provisioning.models.mail import Mail, MailState
 from provisioning.models.numbers import PhoneNumber
 from provisioning.models.organizations import CallingPlan, Location, Organization
 from provisioning.models.registration import Brand, Campaign
+from provisioning.models.tasks import RowOutcome, Task, TaskRow, TaskState
 from provisioning.models.users import User, UserManager
 
 __all__ = [
+    "Alert",
     "ApiToken",
     "Brand",
     "CallingPlan",
     "Campaign",
     "Country",
     "Location",
+    "Mail",
+    "MailState",
     "Organization",
     "PhoneNumber",
     "Role",
     "RoleAssignment",
+    "RowOutcome",
+    "Task",
+    "TaskRow",
+    "TaskState",
     "TextingSetting",
     "User",
     "UserManager",

@@ -22,7 +22,7 @@ from provisioning.eligibility import (
     check_organization,
     switch_reach,
 )
-from provisioning.forms import SwitchForm
+from provisioning.forms.texting import SwitchForm
 from provisioning.location_settings import LocationRow, read_choices, save_choices
 from provisioning.models import Organization
 from provisioning.refusals import Refusal

@@ -9,7 +9,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpResponse
 
 from provisioning import demonstration
-from provisioning.forms import SignInForm
+from provisioning.forms.sign_in import SignInForm
 from provisioning.roles import public
 
 

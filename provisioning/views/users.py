@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from provisioning.changes import Actor
 from provisioning.eligibility import annotate_standing, check_user
 from provisioning.enablement import resolve_default
-from provisioning.forms import TextingSettingForm, UsersFilter
+from provisioning.forms.texting import TextingSettingForm
+from provisioning.forms.users import UsersFilter
 from provisioning.keyset import page_by_name
 from provisioning.models import User
 from provisioning.refusals import Refusal

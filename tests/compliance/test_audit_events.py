@@ -81,7 +81,7 @@ def test_a_write_whose_event_fails_does_not_happen_even_when_the_error_is_swallo
 @pytest.mark.django_db(transaction=True)
 def test_a_change_recorded_outside_a_transaction_gets_one(organization, change, monkeypatch):
     assert not connection.in_atomic_block
-    monkeypatch.setattr(audit, "_move", lambda head, event: (_ for _ in ()).throw(DatabaseError("gone")))
+    monkeypatch.setattr(audit, "_move", lambda head, sequence, digest: (_ for _ in ()).throw(DatabaseError("gone")))
     with pytest.raises(DatabaseError):
         record(change(organization))
     assert not AuditEvent.objects.exists()

@@ -74,7 +74,7 @@ def test_a_sign_in_that_can_not_be_recorded_fails(full_admin, monkeypatch):
     from compliance import audit
 
     credentials = password_for(full_admin)
-    monkeypatch.setattr(audit, "append", lambda change: (_ for _ in ()).throw(RuntimeError))
+    monkeypatch.setattr(audit, "append_many", lambda change: (_ for _ in ()).throw(RuntimeError))
     browser = Client(raise_request_exception=False, **FROM)
     assert browser.post("/sign-in/", credentials).status_code == 500
     assert browser.get("/users/").status_code == 302
@@ -90,7 +90,7 @@ def test_the_organizations_toggle(admin, full_admin, organization):
 def test_a_toggle_that_can_not_be_recorded_does_not_happen(admin, organization, monkeypatch):
     from compliance import audit
 
-    monkeypatch.setattr(audit, "append", lambda change: (_ for _ in ()).throw(RuntimeError))
+    monkeypatch.setattr(audit, "append_many", lambda change: (_ for _ in ()).throw(RuntimeError))
     admin.raise_request_exception = False
     assert admin.post("/calling/service-settings/texting/", {"to": "off"}).status_code == 500
     assert Organization.objects.get(pk=organization.pk).texting_enabled

@@ -186,7 +186,7 @@ async def test_a_download_under_asgi_goes_out_in_pieces(officer, user, ready):
 def test_no_download_without_its_event(desk, ready, monkeypatch):
     from compliance import audit
 
-    monkeypatch.setattr(audit, "append", lambda change: (_ for _ in ()).throw(RuntimeError))
+    monkeypatch.setattr(audit, "append_many", lambda change: (_ for _ in ()).throw(RuntimeError))
     desk.raise_request_exception = False
     assert desk.get(f"/compliance/exports/{ready.pk}/download/").status_code == 500
     assert Export.objects.get().downloads == 0

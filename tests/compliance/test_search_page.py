@@ -162,7 +162,7 @@ def test_nothing_is_shown_when_the_event_can_not_be_written(desk, conversation, 
     def broken(change):
         raise RuntimeError("the audit log is gone")
 
-    monkeypatch.setattr(audit, "append", broken)
+    monkeypatch.setattr(audit, "append_many", broken)
     desk.raise_request_exception = False
     response = desk.get(URL, EMPTY)
     assert response.status_code == 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,13 +12,13 @@ from provisioning.changes import Change, changed
 @contextmanager
 def recorded() -> Iterator[list[Change]]:
     """Every change of the block, in order."""
-    changes: list[Change] = []
+    heard: list[Change] = []
 
-    def listen(change: Change, **_kept: Any) -> None:
-        changes.append(change)
+    def listen(changes: Sequence[Change], **_kept: Any) -> None:
+        heard.extend(changes)
 
     changed.connect(listen)
     try:
-        yield changes
+        yield heard
     finally:
         changed.disconnect(listen)

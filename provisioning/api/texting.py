@@ -1,25 +1,24 @@
-"""This app's part of the API: `me`, and business-texting of organizations, locations and people."""
+"""The API of `me`, and business-texting of organizations, locations and people."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from provisioning import serializers
-from provisioning.changes import Actor
+from provisioning.api.asked import actor_of, body_of, member_of
 from provisioning.eligibility import Gate, Requirement, check_location, check_organization, check_user, standing
 from provisioning.enablement import Resolution, Source, own_location, resolve, resolve_location
 from provisioning.models import ApiToken, Location, Organization, PhoneNumber, User
 from provisioning.roles import Permission, assignments_of, permissions_of
 from provisioning.scoping import locations_in_reach, organizations_in_reach, users_in_reach
+from provisioning.serializers import texting as serializers
 from provisioning.texting import set_location_texting, set_organization_texting, set_user_texting
 
 
@@ -51,11 +50,11 @@ class OrganizationTexting(APIView):
     )
     def put(self, request: Request, organization_id: uuid.UUID) -> Response:
         organization = self._organization(request, organization_id)
-        asked = _body(serializers.OrganizationTextingChange, request)
+        asked = body_of(serializers.OrganizationTextingChange, request)
         organization = set_organization_texting(
             organization,
             asked["enabled"],
-            _actor(request),
+            actor_of(request),
             timezone.now(),
             accept_policy=asked["accept_acceptable_use_policy"],
             attest=asked["attest_no_health_information"],
@@ -63,7 +62,7 @@ class OrganizationTexting(APIView):
         return self._answer(organization)
 
     def _organization(self, request: Request, organization_id: uuid.UUID) -> Organization:
-        return get_object_or_404(organizations_in_reach(_member(request)), pk=organization_id)
+        return get_object_or_404(organizations_in_reach(member_of(request)), pk=organization_id)
 
     def _answer(self, organization: Organization) -> Response:
         resolution = Resolution(organization.texting_enabled, Source.ORGANIZATION)
@@ -92,11 +91,11 @@ class LocationTexting(APIView):
     )
     def put(self, request: Request, location_id: uuid.UUID) -> Response:
         location = self._location(request, location_id)
-        asked = _body(serializers.TextingChange, request)
-        return self._answer(set_location_texting(location, asked["setting"], _actor(request), timezone.now()))
+        asked = body_of(serializers.TextingChange, request)
+        return self._answer(set_location_texting(location, asked["setting"], actor_of(request), timezone.now()))
 
     def _location(self, request: Request, location_id: uuid.UUID) -> Location:
-        locations = locations_in_reach(_member(request)).select_related("organization")
+        locations = locations_in_reach(member_of(request)).select_related("organization")
         return get_object_or_404(locations, pk=location_id)
 
     def _answer(self, location: Location) -> Response:
@@ -122,11 +121,11 @@ class PersonTexting(APIView):
     )
     def put(self, request: Request, person_id: uuid.UUID) -> Response:
         person = self._person(request, person_id)
-        asked = _body(serializers.TextingChange, request)
-        return self._answer(set_user_texting(person, asked["setting"], _actor(request), timezone.now()))
+        asked = body_of(serializers.TextingChange, request)
+        return self._answer(set_user_texting(person, asked["setting"], actor_of(request), timezone.now()))
 
     def _person(self, request: Request, person_id: uuid.UUID) -> User:
-        people = users_in_reach(_member(request)).select_related("organization", "location")
+        people = users_in_reach(member_of(request)).select_related("organization", "location")
         return get_object_or_404(people, pk=person_id)
 
     def _answer(self, person: User) -> Response:
@@ -138,23 +137,6 @@ class PersonTexting(APIView):
             "can_send": able and not unmet,
         }
         return Response(serializers.PersonTextingAnswer(answer).data)
-
-
-def _member(request: Request) -> User:
-    """The caller, whom DeclaredAccess has let in."""
-    member: User = cast(Any, request.user)
-    return member
-
-
-def _actor(request: Request) -> Actor:
-    return Actor.of_request(request, via="api")
-
-
-def _body(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    asked = kind(data=request.data)
-    asked.is_valid(raise_exception=True)
-    values: dict[str, Any] = asked.validated_data
-    return values
 
 
 def _texting(
@@ -171,7 +153,7 @@ def _texting(
 
 
 def _me(request: Request) -> dict[str, Any]:
-    member = _member(request)
+    member = member_of(request)
     number = PhoneNumber.objects.filter(user=member, organization=member.organization).first()
     token = request.auth
     return {

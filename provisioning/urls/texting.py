@@ -1,8 +1,8 @@
-"""Addresses of this app: pages, and its part of /api/v1/."""
+"""Sign-in, Service Settings, Business Texting of users; `me` and business-texting in the API."""
 
 from django.urls import URLPattern, path
 
-from provisioning import api
+from provisioning.api import texting as api
 from provisioning.views import service_settings, sign_in, users
 
 urlpatterns: list[URLPattern] = [

@@ -1,4 +1,4 @@
-"""What this app's API takes and answers with."""
+"""`me` and business-texting: what they take and answer with."""
 
 from __future__ import annotations
 
@@ -10,25 +10,8 @@ from provisioning.eligibility import Gate, RequirementState
 from provisioning.enablement import Source
 from provisioning.models import Role, TextingSetting
 from provisioning.roles import Permission
+from provisioning.serializers.strict import StrictBoolean, StrictChoice
 from provisioning.tokens import SCOPES
-
-
-class StrictBoolean(serializers.BooleanField):
-    """true or false; not "yes", 1 or "on"."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
-
-
-class StrictChoice(serializers.ChoiceField):
-    """One of the choices, as a string."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):
-            self.fail("invalid_choice", input=data)
-        return super().to_internal_value(data)
 
 
 class OrganizationTextingChange(serializers.Serializer[Any]):

@@ -1,0 +1,92 @@
+"""Tasks: long work that somebody asked for, with its progress and what became of each row."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from provisioning.ids import new_id
+from provisioning.models.organizations import Organization
+from provisioning.models.users import User
+
+
+class TaskState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class RowOutcome(models.TextChoices):
+    CHANGED = "changed", _("Changed")
+    UNCHANGED = "unchanged", _("Nothing to change")
+    REFUSED = "refused", _("Refused")
+
+
+class Task(models.Model):
+    """One piece of long work. It runs in steps of at most 500 rows, each one transaction that also moves `cursor`:
+    a worker that dies leaves whole steps, and the next one goes on where it stopped."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="tasks")
+    kind = models.CharField(_("kind"), max_length=48)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    via = models.CharField(max_length=16)
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    arguments = models.JSONField(default=dict, help_text=_("Ids, filters and settings; never a text or a secret."))
+    state = models.CharField(_("state"), max_length=12, choices=TaskState.choices, default=TaskState.WAITING)
+    cursor = models.JSONField(default=dict, help_text=_("Where the next step begins."))
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("task")
+        verbose_name_plural = _("tasks")
+        indexes = [
+            # The Tasks page, newest first.
+            models.Index(fields=["organization", "-created_at"], name="tasks_page"),
+            # Tasks whose wake-up or worker was lost.
+            models.Index(
+                fields=["state", "leased_until"],
+                condition=models.Q(state__in=["waiting", "running"]),
+                name="tasks_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class TaskRow(models.Model):
+    """What became of one row of a task: the lines of its result file."""
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="rows")
+    position = models.PositiveIntegerField(help_text=_("From 1; of a file, the row as a spreadsheet counts it."))
+    target_id = models.UUIDField(null=True, blank=True)
+    label = models.CharField(max_length=500)
+    outcome = models.CharField(max_length=12, choices=RowOutcome.choices)
+    code = models.CharField(max_length=64, blank=True)
+    column = models.CharField(max_length=64, blank=True)
+    sentence = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("task row")
+        verbose_name_plural = _("task rows")
+        indexes = [
+            # The result file in order, and the refused rows of the task's page.
+            models.Index(fields=["task", "position", "id"], name="task_rows_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.label}"

@@ -1,0 +1,1 @@
+"""What this app's API takes and answers with: one module a noun."""
