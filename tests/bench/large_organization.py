@@ -31,40 +31,52 @@ BEGAN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 DOMAIN = "meridian.example"
 CHUNK = 5_000
 
-FIRST_NAMES = (
-    "Aaliyah Aaron Abigail Adam Adele Agnes Ahmed Aiko Akira Alan Alba Alejandra Alex Alice Amara Amelia Amir Ana André "
-    "Anika Anton Aoife Arjun Åsa Astrid Ava Axel Beatriz Ben Björn Brooke Camille Carlo Carmen Chen Chloé Clara Cole "
-    "Dana Daniel David Deepa Desmond Diego Dmitri Élise Elena Emeka Emma Enzo Erik Esther Ethan Eva Fatima Felix Fiona "
-    "Frank Freya Gabriel Grace Greta Hana Hannah Hassan Helen Hugo Ibrahim Ines Ingrid Isaac Ivan Jack Jada James Jana "
-    "Jasper Joon José Julia Kai Karl Keiko Kenji Kofi Lars Laura Leila Leo Li Liam Lina Linh Luc Lucía Lukas Maja Marco "
-    "Maria Marta Max Maya Mei Mia Milan Mina Mohamed Nadia Naomi Nia Nils Noah Nora Olga Oliver Omar Oscar Paula Pedro "
-    "Petra Priya Quinn Rafael Rania Ravi Rosa Rosalind Ruth Sam Sara Sean Simon Sofia Sven Tara Theo Tomás Tunde Uma "
-    "Vera Victor Wei Yara Yuki Yusuf Zara Zoe"
-).split()
-LAST_NAMES = (
-    "Abernathy Adeyemi Aguilar Ahmed Ali Almeida Andersson Ångström Baker Banerjee Bauer Beaulieu Becker Bell Berg "
-    "Bernard Bianchi Brown Byrne Campbell Carter Castellanos Chan Chen Choi Clark Cohen Costa Cruz Davis Delgado Diaz "
-    "Dubois Edwards Eriksson Evans Faulkner Fernández Fischer Flores Foster Fraser Fujita Gallo García Gill Girard "
-    "Gonzalez Grant Green Gupta Haddad Hall Hansen Harris Hartley Hassan Hayes Hernández Hill Hoang Hollis Hughes Ito "
-    "Ivanov Iverson Jackson Jensen Johansson Johnson Jones Kaur Kelly Khan Kim King Klein Kowalski Kumar Lam Lavoie Le "
-    "Lee Lewis Li Lindqvist Liu López Lundgren Ma MacDonald Mahmoud Malik Martin Martínez Matsuda Mbeki Mehta Mendes "
-    "Miller Mitchell Moore Morales Moreau Müller Murphy Nakamura Nelson Nguyen Nowak O’Brien O’Neill Okafor Olsen Ortiz "
-    "Park Patel Pereira Pérez Peters Petrov Phillips Popov Quinn Ramos Reid Reyes Ricci Richter Rivera Roberts Rossi "
-    "Roy Russo Ryan Sánchez Santos Sato Schmidt Schneider Scott Sharma Silva Singh Smith Solberg Song Stewart Sun "
-    "Suzuki Tan Taylor Thomas Thompson Torres Tran Tremblay Turner Vance Vargas Vega Walker Wang Watanabe Weber White "
-    "Whitfield Williams Wilson Wong Wright Wu Yamamoto Yang Young Zhang Zhao Zimmer"
-).split()
-CITIES = (
-    "San_Francisco New_York Chicago Houston Phoenix Dallas Austin Seattle Denver Boston Portland Atlanta Miami Tampa "
-    "Detroit Nashville Memphis Omaha Tulsa Fresno Sacramento Oakland Tucson Mesa Raleigh Minneapolis Columbus Newark"
-).split()
-CANADIAN_CITIES = "Toronto Vancouver Montréal Calgary Ottawa Edmonton Winnipeg Halifax".split()
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+FIRST_NAMES = _words("""
+    Aaliyah Aaron Abigail Adam Adele Agnes Ahmed Aiko Akira Alan Alba Alejandra Alex Alice Amara Amelia Amir Ana
+    André Anika Anton Aoife Arjun Åsa Astrid Ava Axel Beatriz Ben Björn Brooke Camille Carlo Carmen Chen Chloé
+    Clara Cole Dana Daniel David Deepa Desmond Diego Dmitri Élise Elena Emeka Emma Enzo Erik Esther Ethan Eva
+    Fatima Felix Fiona Frank Freya Gabriel Grace Greta Hana Hannah Hassan Helen Hugo Ibrahim Ines Ingrid Isaac
+    Ivan Jack Jada James Jana Jasper Joon José Julia Kai Karl Keiko Kenji Kofi Lars Laura Leila Leo Li Liam Lina
+    Linh Luc Lucía Lukas Maja Marco Maria Marta Max Maya Mei Mia Milan Mina Mohamed Nadia Naomi Nia Nils Noah Nora
+    Olga Oliver Omar Oscar Paula Pedro Petra Priya Quinn Rafael Rania Ravi Rosa Rosalind Ruth Sam Sara Sean Simon
+    Sofia Sven Tara Theo Tomás Tunde Uma Vera Victor Wei Yara Yuki Yusuf Zara Zoe
+""")
+LAST_NAMES = _words("""
+    Abernathy Adeyemi Aguilar Ahmed Ali Almeida Andersson Ångström Baker Banerjee Bauer Beaulieu Becker Bell Berg
+    Bernard Bianchi Brown Byrne Campbell Carter Castellanos Chan Chen Choi Clark Cohen Costa Cruz Davis Delgado
+    Diaz Dubois Edwards Eriksson Evans Faulkner Fernández Fischer Flores Foster Fraser Fujita Gallo García Gill
+    Girard Gonzalez Grant Green Gupta Haddad Hall Hansen Harris Hartley Hassan Hayes Hernández Hill Hoang Hollis
+    Hughes Ito Ivanov Iverson Jackson Jensen Johansson Johnson Jones Kaur Kelly Khan Kim King Klein Kowalski Kumar
+    Lam Lavoie Le Lee Lewis Li Lindqvist Liu López Lundgren Ma MacDonald Mahmoud Malik Martin Martínez Matsuda
+    Mbeki Mehta Mendes Miller Mitchell Moore Morales Moreau Müller Murphy Nakamura Nelson Nguyen Nowak O’Brien
+    O’Neill Okafor Olsen Ortiz Park Patel Pereira Pérez Peters Petrov Phillips Popov Quinn Ramos Reid Reyes Ricci
+    Richter Rivera Roberts Rossi Roy Russo Ryan Sánchez Santos Sato Schmidt Schneider Scott Sharma Silva Singh
+    Smith Solberg Song Stewart Sun Suzuki Tan Taylor Thomas Thompson Torres Tran Tremblay Turner Vance Vargas Vega
+    Walker Wang Watanabe Weber White Whitfield Williams Wilson Wong Wright Wu Yamamoto Yang Young Zhang Zhao
+    Zimmer
+""")
+CITIES = _words("""
+    San_Francisco New_York Chicago Houston Phoenix Dallas Austin Seattle Denver Boston Portland Atlanta Miami
+    Tampa Detroit Nashville Memphis Omaha Tulsa Fresno Sacramento Oakland Tucson Mesa Raleigh Minneapolis Columbus
+    Newark
+""")
+CANADIAN_CITIES = _words("""
+    Toronto Vancouver Montréal Calgary Ottawa Edmonton Winnipeg Halifax
+""")
 KINDS = ("headquarters", "service centre", "warehouse", "clinic", "showroom", "distribution centre", "call centre")
-US_CODES = (
-    "201 202 203 205 206 207 208 209 210 212 213 214 215 216 217 218 219 224 225 228 229 231 234 239 240 248 251 252 "
-    "253 254 256 260 262 267 269 270 276 281 301 302 303 304 305 307 308 309 310 312 313 314 315 316 317 318 319 320"
-).split()
-CANADIAN_CODES = "204 236 250 289 306 343 365 403 416 418 437 438 450 506 514 519 604 613 647 778".split()
+US_CODES = _words("""
+    201 202 203 205 206 207 208 209 210 212 213 214 215 216 217 218 219 224 225 228 229 231 234 239 240 248 251
+    252 253 254 256 260 262 267 269 270 276 281 301 302 303 304 305 307 308 309 310 312 313 314 315 316 317 318
+    319 320
+""")
+CANADIAN_CODES = _words("""
+    204 236 250 289 306 343 365 403 416 418 437 438 450 506 514 519 604 613 647 778
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +219,8 @@ def _numbers(
             campaign, linked = crowded, linked + 1
         yield PhoneNumber(
             id=ids.next(), organization=organization, location=place, e164=_e164(code, counters[code]), user=holder,
-            source=_pick(dice, cisco_calling_plan=97, other=3), capability=_pick(dice, capable=92, unknown=4, incapable=4),
+            source=_pick(dice, cisco_calling_plan=97, other=3),
+            capability=_pick(dice, capable=92, unknown=4, incapable=4),
             campaign=campaign, active=dice.random() < 0.99, created_at=BEGAN,
         )  # fmt: skip
 
