@@ -28,7 +28,7 @@ from django.db.models import F, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from messaging import clock, pacing, policy, wakeups
+from messaging import clock, outcomes, pacing, policy, wakeups
 from messaging.changes import ConversationChange, announce
 from messaging.models import Conversation, DailyCount, Message, SendingNumber
 from messaging.models.messages import BlockedBy, Direction, Status
@@ -249,7 +249,9 @@ def _keep_refused(request: _Request, counterpart: str, sending: SendingNumber | 
         blocked_at=request.now,
         status_event_at=request.now,
     )
-    message.save(force_insert=True)
+    with transaction.atomic():
+        message.save(force_insert=True)
+        outcomes.note([(message, "", "", message.status, message.reason)])
     refusal.extra["message_id"] = str(message.pk)
 
 

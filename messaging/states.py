@@ -32,7 +32,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
-from messaging import clock, pacing
+from messaging import clock, outcomes, pacing
 from messaging.changes import touch
 from messaging.models import Conversation, Message, Receipt, SendingNumber
 from messaging.models.messages import IS_IN_LINE, IS_WAITING, BlockedBy, Direction, Kind, Status
@@ -70,8 +70,8 @@ TIME_OF: Final[dict[Status, str]] = {
 _PLACE = {status: place for place, status in enumerate(RANKS)}
 _NO_RECEIPT = uuid.UUID(int=0)
 _COLUMNS = (
-    "id", "conversation_id", "number_id", "status", "reason", "carrier_code", "blocked_by", "carrier_message_id",
-    "status_event_at", "status_receipt_id", *TIME_OF.values(),
+    "id", "organization_id", "conversation_id", "number_id", "kind", "accepted_at", "status", "reason",
+    "carrier_code", "blocked_by", "carrier_message_id", "status_event_at", "status_receipt_id", *TIME_OF.values(),
 )  # fmt: skip
 
 
@@ -288,11 +288,21 @@ def _learn(rows: Collection[Message], facts: Mapping[uuid.UUID, Fact], now: date
     """Write what locked rows learn; touch the conversations where it shows, and look again where a line moved on."""
     changes = {row.pk: learned(row, facts[row.pk]) for row in rows}
     _write(rows, changes)
+    outcomes.note(_moves(rows, changes))
     shown = [row for row in rows if changes[row.pk].keys() - {"carrier_message_id"}]
     touch({row.conversation_id for row in shown if row.conversation_id}, now)
     moved = [row for row in rows if changes[row.pk].get("status", row.status) != row.status]
     _look_at_followers({row.number_id for row in moved if row.status in IN_LINE}, now)
     return {row.pk for row in moved}
+
+
+def _moves(rows: Iterable[Message], changes: Mapping[uuid.UUID, dict[str, Any]]) -> list[outcomes.Move]:
+    """Where a status, or its reason, is another than before. The rows still say what they were read with."""
+    return [
+        (row, row.status, row.reason, change["status"], change["reason"])
+        for row in rows
+        if "status" in (change := changes[row.pk])
+    ]
 
 
 def _look_at_followers(number_ids: Collection[uuid.UUID], now: datetime) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from celery import shared_task
 
-from messaging import clock, receipts, wakeups
+from messaging import clock, outcomes, receipts, wakeups
 from messaging.relay import Relay
 from messaging.sweep import sweep
 
@@ -44,3 +44,9 @@ def relay_sweep() -> None:
 def match_orphans() -> None:
     """Receipts whose message was not there yet."""
     receipts.match_orphans(clock.database_now())
+
+
+@shared_task(name="messaging.count_outcomes")
+def count_outcomes() -> None:
+    """Add up what Overview draws."""
+    outcomes.bring_up_to_date(clock.database_now())

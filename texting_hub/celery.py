@@ -31,6 +31,7 @@ BEAT = {
         "options": {"expires": 10},
     },
     "receipts whose message was not there yet": {"task": "messaging.match_orphans", "schedule": 60.0},
+    "what Overview draws": {"task": "messaging.count_outcomes", "schedule": 60.0},
     "exports whose worker vanished": {"task": "compliance.resume_exports", "schedule": 15.0},
     "exports past their end": {"task": "compliance.expire_exports", "schedule": crontab(minute=15)},
     "purges whose worker vanished": {"task": "compliance.resume_purges", "schedule": 600.0},

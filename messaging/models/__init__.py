@@ -2,9 +2,20 @@
 
 from messaging.models.carriers import CarrierAccount, SendingNumber
 from messaging.models.conversations import Conversation
-from messaging.models.counts import DailyCount
+from messaging.models.counts import DailyCount, OrganizationDay, OutcomeDay, OutcomeDelta
 from messaging.models.messages import Message
 from messaging.models.optouts import OptOut
 from messaging.models.receipts import Receipt
 
-__all__ = ["CarrierAccount", "Conversation", "DailyCount", "Message", "OptOut", "Receipt", "SendingNumber"]
+__all__ = [
+    "CarrierAccount",
+    "Conversation",
+    "DailyCount",
+    "Message",
+    "OptOut",
+    "OrganizationDay",
+    "OutcomeDay",
+    "OutcomeDelta",
+    "Receipt",
+    "SendingNumber",
+]

@@ -40,3 +40,71 @@ class DailyCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number_id} {self.day}"
+
+
+class OutcomeDelta(models.Model):
+    """Texts of one day that left one outcome for another: appended with the change, folded into OutcomeDay.
+
+    Appending never waits for another writer; a shared counter would make every worker queue up for its row.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    day = models.DateField()
+    status = models.CharField(max_length=12)
+    reason = models.CharField(max_length=32, blank=True)
+    amount = models.IntegerField()
+
+    class Meta:
+        verbose_name = _("change of an outcome count")
+        verbose_name_plural = _("changes of outcome counts")
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.status} {self.amount:+}"
+
+
+class OutcomeDay(models.Model):
+    """How an organization's texts of one UTC day (of acceptance) have ended so far. Outlives the texts."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    day = models.DateField()
+    status = models.CharField(max_length=12)
+    reason = models.CharField(max_length=32, blank=True)
+    texts = models.IntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("outcomes of a day")
+        verbose_name_plural = _("outcomes of days")
+        constraints = [
+            # One counter an outcome and day; also serves Overview: thirty days of one organization.
+            models.UniqueConstraint(
+                fields=["organization", "day", "status", "reason"], name="outcome_day_once"
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.status} {self.texts}"
+
+
+class OrganizationDay(models.Model):
+    """An organization's texts of one UTC day: the sum of its numbers' daily counts. Outlives the texts."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    day = models.DateField()
+    accepted = models.PositiveIntegerField(default=0)
+    segments = models.PositiveIntegerField(default=0)
+    received = models.PositiveIntegerField(default=0)
+    withheld = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("day of an organization")
+        verbose_name_plural = _("days of organizations")
+        constraints = [
+            # One row a day; also serves Overview.
+            models.UniqueConstraint(fields=["organization", "day"], name="organization_day_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} {self.day}"
