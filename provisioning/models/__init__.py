@@ -7,6 +7,7 @@ from provisioning.models.mail import Mail, MailState
 from provisioning.models.numbers import PhoneNumber
 from provisioning.models.organizations import CallingPlan, Location, Organization
 from provisioning.models.registration import Brand, Campaign
+from provisioning.models.sessions import Session
 from provisioning.models.tasks import RowOutcome, Task, TaskRow, TaskState
 from provisioning.models.users import User, UserManager
 
@@ -25,6 +26,7 @@ __all__ = [
     "Role",
     "RoleAssignment",
     "RowOutcome",
+    "Session",
     "Task",
     "TaskRow",
     "TaskState",

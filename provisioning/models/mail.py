@@ -13,6 +13,7 @@ from provisioning.models.users import User
 class MailState(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     SENT = "sent", _("Sent")
+    KEPT = "kept", _("Kept for the outbox page")
     FAILED = "failed", _("Failed")
 
 

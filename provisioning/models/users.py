@@ -71,6 +71,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("provider operator"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    invited_at = models.DateTimeField(_("invited"), null=True, blank=True, editable=False)
 
     objects = UserManager()
 
@@ -120,13 +121,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         return self.first_name or self.email
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the folded columns true, whichever of their sources is written."""
+    def fold(self) -> None:
+        """Set the folded columns from what they fold. `save()` does; bulk writes have to."""
         self.email = self.email.strip()
         self.email_key = fold(self.email)
         surname_first = f"{self.last_name}, {self.first_name}".strip(", ")
         self.sort_name = fold(surname_first or self.email)[:255]
         self.search_text = fold(f"{self.first_name} {self.last_name} {self.email}")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the folded columns true, whichever of their sources is written."""
+        self.fold()
         update_fields = kwargs.get("update_fields")
         if update_fields is not None and {"email", "first_name", "last_name"} & set(update_fields):
             kwargs["update_fields"] = {*update_fields, "email_key", "sort_name", "search_text"}
