@@ -1,7 +1,7 @@
 """Who may text, from which number: organizations, locations, users, numbers, registration, access."""
 
 from provisioning.models.access import ApiToken, Role, RoleAssignment
-from provisioning.models.alerts import Alert
+from provisioning.models.alerts import Alert, Heartbeat
 from provisioning.models.choices import Country, TextingSetting
 from provisioning.models.mail import Mail, MailState
 from provisioning.models.numbers import PhoneNumber
@@ -18,6 +18,7 @@ __all__ = [
     "CallingPlan",
     "Campaign",
     "Country",
+    "Heartbeat",
     "Location",
     "Mail",
     "MailState",

@@ -21,6 +21,7 @@ class Alert(models.Model):
     seen_at = models.DateTimeField(help_text=_("When its cause was last seen."))
     times = models.PositiveIntegerField(default=1)
     cleared_at = models.DateTimeField(null=True, blank=True)
+    mailed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("alert")
@@ -39,7 +40,29 @@ class Alert(models.Model):
         indexes = [
             # The Alerts page, newest first.
             models.Index(fields=["organization", "-raised_at"], name="alerts_page"),
+            # Alerts that somebody has yet to be told of.
+            models.Index(
+                fields=["raised_at"],
+                condition=models.Q(cleared_at__isnull=True, mailed_at__isnull=True),
+                name="alerts_to_mail",
+            ),
+            # Was this cause mailed within a day?
+            models.Index(fields=["code", "key"], name="alerts_by_cause"),
         ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.key}".strip()
+
+
+class Heartbeat(models.Model):
+    """When something that has to happen regularly last did: a backup, the watch itself."""
+
+    name = models.CharField(primary_key=True, max_length=48)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.at}"
