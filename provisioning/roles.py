@@ -41,12 +41,15 @@ class Permission(StrEnum):
     ASSIGN_ROLES = "assign_roles"
     VIEW_AUDIT_LOG = "view_audit_log"
     """What administrators did. Looks at contents are the officers' alone."""
+    VIEW_ALERTS = "view_alerts"
+    """The Alerts page; which kinds are on it depends on the other permissions (provisioning/alert_words.py)."""
     USE_INBOX = "use_inbox"
     READ_RETAINED_MESSAGES = "read_retained_messages"
 
 
 _SEE_ORGANIZATION = frozenset({
     Permission.VIEW_ORGANIZATION, Permission.VIEW_LOCATIONS, Permission.VIEW_USERS, Permission.VIEW_NUMBERS,
+    Permission.VIEW_ALERTS,
 })  # fmt: skip
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.FULL_ADMIN: _SEE_ORGANIZATION | {
@@ -63,7 +66,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.VIEW_LOCATIONS, Permission.CHANGE_LOCATIONS, Permission.VIEW_USERS, Permission.CHANGE_USERS,
         Permission.VIEW_NUMBERS, Permission.ASSIGN_NUMBERS,
     }),
-    Role.COMPLIANCE_OFFICER: frozenset({Permission.READ_RETAINED_MESSAGES}),
+    Role.COMPLIANCE_OFFICER: frozenset({Permission.READ_RETAINED_MESSAGES, Permission.VIEW_ALERTS}),
 }  # fmt: skip
 """Reading and sending texts is every member's own; no administrator's role grants a message body."""
 
