@@ -4,7 +4,7 @@ from provisioning.models.access import ApiToken, Role, RoleAssignment
 from provisioning.models.alerts import Alert, Heartbeat
 from provisioning.models.choices import Country, TextingSetting
 from provisioning.models.mail import Mail, MailState
-from provisioning.models.numbers import PhoneNumber
+from provisioning.models.numbers import NumberTenure, PhoneNumber
 from provisioning.models.organizations import CallingPlan, Location, Organization
 from provisioning.models.registration import Brand, Campaign
 from provisioning.models.sessions import Session
@@ -22,6 +22,7 @@ __all__ = [
     "Location",
     "Mail",
     "MailState",
+    "NumberTenure",
     "Organization",
     "PhoneNumber",
     "Role",
