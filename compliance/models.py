@@ -61,8 +61,24 @@ class AuditEvent(models.Model):
             models.UniqueConstraint(fields=["chain", "sequence"], name="audit_sequence_once"),
         ]
         indexes = [
-            # The audit log page, newest first.
-            models.Index(fields=["organization", "-sequence"], name="audit_page"),
+            # The officers' audit log, newest first, and its time range.
+            models.Index(fields=["organization", "-happened_at", "-id"], name="audit_page"),
+            # The administrators' audit log: as many looks at texts as there may be, none is read past.
+            models.Index(
+                fields=["organization", "-happened_at", "-id"],
+                condition=models.Q(content_access=False),
+                name="audit_page_of_admins",
+            ),
+            # One actor's events; the system's have none.
+            models.Index(fields=["organization", "actor", "-happened_at", "-id"], name="audit_by_actor"),
+            # Events of one action.
+            models.Index(fields=["organization", "action", "-happened_at", "-id"], name="audit_by_action"),
+            # One action of one actor: either alone may have a million events, and both together none.
+            models.Index(
+                fields=["organization", "actor", "action", "-happened_at", "-id"], name="audit_by_actor_action"
+            ),
+            # What happened to one object.
+            models.Index(fields=["organization", "target_id", "-happened_at", "-id"], name="audit_by_target"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from provisioning.models.access import ApiToken, Role, RoleAssignment
 from provisioning.models.alerts import Alert, Heartbeat
+from provisioning.models.business_hours import BusinessHours, Weekday
 from provisioning.models.choices import Country, TextingSetting
 from provisioning.models.mail import Mail, MailState
 from provisioning.models.numbers import NumberTenure, PhoneNumber
@@ -15,6 +16,7 @@ __all__ = [
     "Alert",
     "ApiToken",
     "Brand",
+    "BusinessHours",
     "CallingPlan",
     "Campaign",
     "Country",
@@ -35,4 +37,5 @@ __all__ = [
     "TextingSetting",
     "User",
     "UserManager",
+    "Weekday",
 ]

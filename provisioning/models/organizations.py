@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from provisioning.ids import new_id
-from provisioning.models.choices import TextingSetting
+from provisioning.models.choices import TextingSetting, fold
 
 
 class CustomerType(models.TextChoices):
@@ -107,6 +109,17 @@ class Location(models.Model):
         _("Business Texting"), max_length=8, choices=TextingSetting.choices, default=TextingSetting.DEFAULT
     )
     time_zone = models.CharField(_("time zone"), max_length=64, default="America/Los_Angeles")
+    emergency_street = models.CharField(_("street"), max_length=200, blank=True, default="")
+    emergency_unit = models.CharField(_("unit, floor or suite"), max_length=60, blank=True, default="")
+    emergency_city = models.CharField(_("city"), max_length=100, blank=True, default="")
+    emergency_state = models.CharField(_("state or province"), max_length=60, blank=True, default="")
+    emergency_postal_code = models.CharField(_("postal code"), max_length=16, blank=True, default="")
+    main_number = models.OneToOneField(
+        "provisioning.PhoneNumber", verbose_name=_("main number"), null=True, blank=True, on_delete=models.PROTECT,
+        related_name="main_number_of", help_text=_("One of the location's own numbers."),
+    )  # fmt: skip
+    sort_name = models.CharField(max_length=200, editable=False, default="")
+    search_text = models.TextField(editable=False, default="")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -123,3 +136,22 @@ class Location(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the folded columns true, whichever of their sources is written."""
+        self.fold_names()
+        update_fields = kwargs.get("update_fields")
+        if update_fields is not None and _FOLDED_OF_LOCATIONS & set(update_fields):
+            kwargs["update_fields"] = {*update_fields, "sort_name", "search_text"}
+        super().save(*args, **kwargs)
+
+    def fold_names(self) -> None:
+        """Set the columns that are searched and sorted by; save() does it, whoever inserts in bulk calls it."""
+        place = f"{self.emergency_street} {self.emergency_city} {self.emergency_state} {self.emergency_postal_code}"
+        self.sort_name = fold(self.name)[:200]
+        self.search_text = fold(f"{self.name} {place}").strip()
+
+
+_FOLDED_OF_LOCATIONS = {
+    "name", "emergency_street", "emergency_city", "emergency_state", "emergency_postal_code",
+}  # fmt: skip
