@@ -32,9 +32,24 @@ BEAT = {
     },
     "receipts whose message was not there yet": {"task": "messaging.match_orphans", "schedule": 60.0},
     "what Overview draws": {"task": "messaging.count_outcomes", "schedule": 60.0},
+    "alerts of messaging": {"task": "messaging.watch", "schedule": 60.0},
+    "alerts of the house, and the mail of all": {"task": "provisioning.watch", "schedule": 60.0},
+    "late purges": {"task": "compliance.watch_purges", "schedule": 900.0},
+    "the audit log, every night": {"task": "compliance.watch_audit_log", "schedule": crontab(hour=3, minute=30)},
     "exports whose worker vanished": {"task": "compliance.resume_exports", "schedule": 15.0},
     "exports past their end": {"task": "compliance.expire_exports", "schedule": crontab(minute=15)},
     "purges whose worker vanished": {"task": "compliance.resume_purges", "schedule": 600.0},
+    "mail that waits: lost wake-ups, later tries": {
+        "task": "provisioning.send_mail",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "tasks whose wake-up or worker was lost": {
+        "task": "provisioning.resume_tasks",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "tasks that ended 30 days ago": {"task": "provisioning.remove_old_tasks", "schedule": crontab(hour=4, minute=0)},
     "nightly purge": {"task": "compliance.purge_messages", "schedule": crontab(hour=2, minute=0)},
 }
 
