@@ -17,9 +17,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from messaging import vault
 from messaging.carriers import ADAPTERS
 from messaging.models import CarrierAccount, OptOut, SendingNumber
+from provisioning import vault
 from provisioning.admin.numbers import PhoneNumberAdmin
 from provisioning.models import PhoneNumber
 from provisioning.operators import AnyModelForm, Inline, ReadOnlyAdmin, RecordedAdmin

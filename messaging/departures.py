@@ -29,7 +29,7 @@ from messaging.models import CarrierAccount, Message, SendingNumber
 from messaging.models.messages import Status
 from messaging.policy import Action, Verdict
 from messaging.states import Fact
-from messaging.vault import Unreadable
+from provisioning.vault import Unreadable
 
 logger = structlog.get_logger(__name__)
 
@@ -43,6 +43,7 @@ class Departure:
 
     message_id: uuid.UUID
     lease_token: uuid.UUID
+    account_id: uuid.UUID
     attempts: int
     text: OutboundText
     carrier: Carrier
@@ -150,4 +151,4 @@ def _departure(
         body=text.body,
         callback_url=f"{settings.PUBLIC_URL}{reverse('webhook', args=[account.pk])}",
     )
-    return Departure(text.pk, lease.token, text.attempts + 1, outbound, adapters[account.pk])
+    return Departure(text.pk, lease.token, account.pk, text.attempts + 1, outbound, adapters[account.pk])

@@ -34,8 +34,8 @@ from messaging.carriers.base import Event, InboundText, MalformedWebhook, Webhoo
 from messaging.inbound import accept_inbound
 from messaging.models import CarrierAccount
 from messaging.receipts import accept_receipt
-from messaging.vault import Unreadable
 from provisioning.roles import public
+from provisioning.vault import Unreadable
 
 logger = structlog.get_logger(__name__)
 

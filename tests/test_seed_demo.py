@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from compliance.models import AuditEvent
-from messaging import vault
 from messaging.models import CarrierAccount, Conversation, Message, OptOut, SendingNumber
+from provisioning import vault
 from provisioning.demonstration import ACCOUNTS
 from provisioning.eligibility import standing
 from provisioning.models import Organization, PhoneNumber, RoleAssignment, User

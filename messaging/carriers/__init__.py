@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from messaging import vault
 from messaging.carriers.base import Carrier
 from messaging.carriers.simulator import SimulatedCarrier
 from messaging.models import CarrierAccount
+from provisioning import vault
 
 Maker = Callable[[str, Mapping[str, Any]], Carrier]
 """Makes an adapter of an account's base URL and its unsealed credentials."""

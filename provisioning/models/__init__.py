@@ -8,6 +8,14 @@ from provisioning.models.mail import Mail, MailState
 from provisioning.models.numbers import NumberTenure, PhoneNumber
 from provisioning.models.organizations import CallingPlan, Location, Organization
 from provisioning.models.registration import Brand, Campaign
+from provisioning.models.registry import (
+    EventSource,
+    RegistrationEvent,
+    RegistryAccount,
+    RegistryNotice,
+    RegistrySubmission,
+    SubmissionState,
+)
 from provisioning.models.sessions import Session
 from provisioning.models.tasks import RowOutcome, Task, TaskRow, TaskState
 from provisioning.models.users import User, UserManager
@@ -20,6 +28,7 @@ __all__ = [
     "CallingPlan",
     "Campaign",
     "Country",
+    "EventSource",
     "Heartbeat",
     "Location",
     "Mail",
@@ -27,10 +36,15 @@ __all__ = [
     "NumberTenure",
     "Organization",
     "PhoneNumber",
+    "RegistrationEvent",
+    "RegistryAccount",
+    "RegistryNotice",
+    "RegistrySubmission",
     "Role",
     "RoleAssignment",
     "RowOutcome",
     "Session",
+    "SubmissionState",
     "Task",
     "TaskRow",
     "TaskState",

@@ -111,8 +111,8 @@ def _database() -> Iterator[None]:
 
 
 def _fill(address: str, numbers: int) -> None:
-    from messaging import vault
     from messaging.models import CarrierAccount, SendingNumber
+    from provisioning import vault
     from provisioning.models import Campaign
     from tests.factories import CarrierAccountFactory, OrganizationFactory, texting_user
 

@@ -12,9 +12,9 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
-from messaging import vault
 from messaging.carriers.base import InboundText, ReceiptEvent
 from messaging.models import CarrierAccount, Message, SendingNumber
+from provisioning import vault
 from provisioning.models import PhoneNumber, User
 from tests.factories import NOW
 

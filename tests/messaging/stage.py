@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from messaging import vault
 from messaging.models import CarrierAccount, Message
 from messaging.relay import run as run_relay
 from messaging.replay import limits
 from messaging.states import IN_LINE
+from provisioning import vault
 from tests import factories
 from tests.messaging.carrier_events import PERSON
 from tests.simulator.process import API_KEY, WEBHOOK_SECRET, Simulator, until

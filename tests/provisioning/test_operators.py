@@ -10,8 +10,8 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from compliance.models import AuditEvent
-from messaging import vault
 from messaging.models import CarrierAccount, SendingNumber
+from provisioning import vault
 from provisioning.models import Campaign, Organization, PhoneNumber, RoleAssignment, User
 from tests import factories
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Final
 
-from messaging import vault
 from messaging.models import CarrierAccount
+from provisioning import vault
 
 ACCOUNT_ID: Final = uuid.UUID("01990000-0000-7000-8000-00000000000c")
 

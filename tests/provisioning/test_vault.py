@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from messaging import vault
+from provisioning import vault
 
 CREDENTIALS = {"api_key": "k-123", "webhook_secret": "s-456"}
 
