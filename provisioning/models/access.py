@@ -20,6 +20,14 @@ class Role(models.TextChoices):
     COMPLIANCE_OFFICER = "compliance_officer", _("Compliance officer")
 
 
+class RoleOrigin(models.TextChoices):
+    """Who gave a role. What a directory gives (single sign-on, SCIM) only the directory takes back."""
+
+    PORTAL = "portal", _("Given in the portal")
+    PROVIDER = "provider", _("Given by the provider")
+    DIRECTORY = "directory", _("From a group of the directory")
+
+
 class RoleAssignment(models.Model):
     """One role of one user in the user's organization; a location administrator has one row per location."""
 
@@ -29,6 +37,9 @@ class RoleAssignment(models.Model):
     role = models.CharField(_("role"), max_length=24, choices=Role.choices)
     location = models.ForeignKey(
         Location, null=True, blank=True, on_delete=models.PROTECT, related_name="role_assignments"
+    )
+    origin = models.CharField(
+        _("origin"), max_length=12, choices=RoleOrigin.choices, default=RoleOrigin.PORTAL, editable=False
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -68,6 +68,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         _("Business Texting"), max_length=8, choices=TextingSetting.choices, default=TextingSetting.DEFAULT
     )
     client_version = models.CharField(_("Webex app version last seen"), max_length=64, blank=True)
+    client_seen_at = models.DateTimeField(_("Webex app last seen"), null=True, blank=True, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     is_staff = models.BooleanField(_("provider operator"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 
+from provisioning.client_version import too_old
 from provisioning.models import User
+from tests.factories import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +69,25 @@ def test_the_same_version_again_is_not_written(
     with django_assert_max_num_queries(20) as queries:
         get_me(browser, "desktop/42.12.0")
     assert [query["sql"] for query in queries.captured_queries if query["sql"].startswith("UPDATE")] == []
+
+
+def test_when_it_was_seen_is_kept_to_a_minute(user: User, signed_in_as: Any) -> None:
+    browser = signed_in_as(user)
+    for after, kept in ((0, 0), (30, 0), (61, 61), (90, 61)):
+        with time_machine.travel(NOW + timedelta(seconds=after), tick=False):
+            get_me(browser, "desktop/42.12.0")
+        assert User.objects.get(pk=user.pk).client_seen_at == NOW + timedelta(seconds=kept)
+    with time_machine.travel(NOW + timedelta(seconds=91), tick=False):
+        get_me(browser, "desktop/42.13.0")
+    assert User.objects.get(pk=user.pk).client_seen_at == NOW + timedelta(seconds=91)
+
+
+@pytest.mark.parametrize(
+    ("sent", "needed"),
+    [("desktop/42.11.9", "42.12"), ("desktop/42.12", ""), ("mobile/43.1", "43.2"), ("mobile/43.2.1", ""), ("", "")],
+)
+def test_a_version_once_seen_is_judged_later(sent: str, needed: str) -> None:
+    assert too_old(sent) == needed
 
 
 def test_the_version_of_nobody_is_not_looked_at() -> None:
