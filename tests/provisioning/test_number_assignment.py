@@ -171,7 +171,8 @@ def test_a_batch_takes_as_many_queries_as_a_pair(organization: Organization, dja
             PhoneNumberFactory(organization=organization, user=user)
         return [(user, PhoneNumberFactory(organization=organization)) for user in users]
 
-    few, many = pairs(2), pairs(30)
+    first, few, many = pairs(1), pairs(2), pairs(30)
+    assign_many(first, ACTOR, NOW)  # Begins the organization's audit chain.
     for batch in (few, many):
         with django_assert_num_queries(13):
             assert assign_many(batch, ACTOR, NOW) == [None] * len(batch)
