@@ -4,6 +4,7 @@ from provisioning.models.access import ApiToken, Role, RoleAssignment
 from provisioning.models.alerts import Alert, Heartbeat
 from provisioning.models.business_hours import BusinessHours, Weekday
 from provisioning.models.choices import Country, TextingSetting
+from provisioning.models.imports import ImportRow, RowAction, UserImport
 from provisioning.models.mail import Mail, MailState
 from provisioning.models.numbers import NumberTenure, PhoneNumber
 from provisioning.models.organizations import CallingPlan, Location, Organization
@@ -30,6 +31,7 @@ __all__ = [
     "Country",
     "EventSource",
     "Heartbeat",
+    "ImportRow",
     "Location",
     "Mail",
     "MailState",
@@ -42,6 +44,7 @@ __all__ = [
     "RegistrySubmission",
     "Role",
     "RoleAssignment",
+    "RowAction",
     "RowOutcome",
     "Session",
     "SubmissionState",
@@ -50,6 +53,7 @@ __all__ = [
     "TaskState",
     "TextingSetting",
     "User",
+    "UserImport",
     "UserManager",
     "Weekday",
 ]
