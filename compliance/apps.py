@@ -8,7 +8,7 @@ class ComplianceConfig(AppConfig):
 
     def ready(self) -> None:
         """Let the audit log hear of every recorded change, inside the change's own transaction."""
-        from compliance import audit  # noqa: PLC0415  (models must be loaded first)
+        from compliance import audit, watch  # noqa: F401, PLC0415  (models must be loaded first; alerts get their words)
         from provisioning.changes import changed  # noqa: PLC0415
 
         changed.connect(audit.listen, dispatch_uid="compliance.audit")

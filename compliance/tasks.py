@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from compliance import exports, retention
+from compliance import exports, retention, watch
 from compliance.export_runs import run_export as make_export
 from messaging import clock
 
@@ -40,3 +40,16 @@ def resume_exports() -> None:
 def expire_exports() -> None:
     """Packages that are 30 days old, and files that nobody needs."""
     exports.expire(clock.database_now())
+
+
+@shared_task(name="compliance.watch_purges")
+def watch_purges() -> None:
+    """Alert on late purges, and make up for a night that was missed."""
+    if watch.purges(clock.database_now()):
+        retention.purge()
+
+
+@shared_task(name="compliance.watch_audit_log")
+def watch_audit_log() -> None:
+    """Walk every audit chain, alert on what is wrong."""
+    watch.chains(clock.database_now())

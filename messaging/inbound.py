@@ -29,7 +29,7 @@ import phonenumbers
 import structlog
 from django.db import IntegrityError, transaction
 
-from messaging import counts, optouts, pacing, replies
+from messaging import counts, optouts, pacing, replies, watch
 from messaging.carriers.base import InboundText
 from messaging.changes import ConversationChange, announce
 from messaging.compose import storable
@@ -97,6 +97,7 @@ def _file(account: CarrierAccount, number: PhoneNumber, text: InboundText, now: 
     if conversation is not None:
         _update(conversation, reply or message, now)
     counts.add(number, message.user_id, now, **({"withheld": 1} if withheld else {"received": 1}))
+    watch.note_unread(number, withheld, now)
     if reply is not None:
         pacing.look_again([number.pk], now)
         wake_relay()

@@ -35,7 +35,7 @@ import structlog
 from django.conf import settings
 from django.db import DataError, IntegrityError
 
-from messaging import clock, departures, leases, states
+from messaging import clock, departures, health, leases, states
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.carriers.wire import Wire
 from messaging.departures import Departure
@@ -54,6 +54,9 @@ LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
 
 Clock = Callable[[], datetime]
 Answer = Accepted | NotTaken | Refused | Unconfirmed
+_ANSWERED: Final[dict[type, str]] = {
+    Accepted: "taken", Refused: "refused", NotTaken: "not_taken", Unconfirmed: "unknown",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +129,11 @@ class Relay:
     def _write(self) -> None:
         """Write the outcomes. If the database fails they are kept for the next run, and the error goes up."""
         if self._unwritten:
-            settle(self._unwritten, self._now())
+            now = self._now()
+            settle(self._unwritten, now)
+            answered = [(outcome.departure.account_id, _ANSWERED[type(outcome.answer)]) for outcome in self._unwritten]
             self._unwritten = []
+            health.note(answered, now)
 
 
 async def _first(tasks: Iterable[asyncio.Task[Outcome]]) -> set[asyncio.Task[Outcome]]:

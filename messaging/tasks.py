@@ -8,7 +8,7 @@ from typing import Final
 
 from celery import shared_task
 
-from messaging import clock, outcomes, receipts, wakeups
+from messaging import clock, health, outcomes, receipts, wakeups, watch
 from messaging.relay import Relay
 from messaging.sweep import sweep
 
@@ -50,3 +50,11 @@ def match_orphans() -> None:
 def count_outcomes() -> None:
     """Add up what Overview draws."""
     outcomes.bring_up_to_date(clock.database_now())
+
+
+@shared_task(name="messaging.watch")
+def look_for_alerts() -> None:
+    """What needs a person: the relay, carriers, numbers."""
+    now = clock.database_now()
+    watch.look(now)
+    health.forget(now)

@@ -91,7 +91,8 @@ def words(alert: Alert) -> Words:
     known = _KINDS.get(alert.code)
     if known is None:
         return Words(alert.code, "", "", "", Severity.WARNING)
-    facts = _Facts({name: _legible(name, value) for name, value in alert.facts.items()})
+    named = {"times": alert.times} | alert.facts
+    facts = _Facts({name: _legible(name, value) for name, value in named.items()})
     return Words(
         title=str(known.title) % facts,
         sentence=str(known.sentence) % facts,

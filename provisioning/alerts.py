@@ -63,7 +63,7 @@ def observe(code: str, causes: Mapping[Cause, Mapping[str, Any]], now: datetime 
 
 
 def _raise(code: str, organization_id: uuid.UUID | None, key: str, facts: Mapping[str, Any], now: datetime) -> None:
-    same = _open(code).filter(organization_id=organization_id, key=key)
+    same = _open(code).filter(_of(organization_id), key=key)
     if same.update(seen_at=now, times=F("times") + 1, facts=dict(facts)):
         return
     new = Alert(
@@ -73,13 +73,17 @@ def _raise(code: str, organization_id: uuid.UUID | None, key: str, facts: Mappin
         Alert.objects.bulk_create([new], ignore_conflicts=True)
 
 
+def _of(organization_id: uuid.UUID | None) -> Q:
+    return Q(organization_id=organization_id) if organization_id is not None else Q(organization__isnull=True)
+
+
 def _open(code: str) -> QuerySet[Alert]:
     return Alert.objects.filter(code=code, cleared_at__isnull=True)
 
 
 def visible_to(user: User) -> QuerySet[Alert]:
     """What the person's roles let them see of their organization's alerts."""
-    mine = Alert.objects.filter(organization_id=user.organization_id, organization__isnull=False)
+    mine = Alert.objects.filter(_of(user.organization_id), organization__isnull=False)
     return mine.filter(code__in=alert_words.codes_for(user))
 
 
@@ -106,7 +110,7 @@ def _mail(organization_id: uuid.UUID | None, alerts: list[Alert], now: datetime)
 
 def _was_told(alert: Alert, now: datetime) -> bool:
     """Whether the same cause was mailed within a day."""
-    same = Alert.objects.filter(organization_id=alert.organization_id, code=alert.code, key=alert.key)
+    same = Alert.objects.filter(_of(alert.organization_id), code=alert.code, key=alert.key)
     return same.exclude(pk=alert.pk).filter(mailed_at__gt=now - QUIET_FOR).exists()
 
 
@@ -115,8 +119,7 @@ def _people(organization_id: uuid.UUID | None, audience: Audience) -> Iterable[U
     if organization_id is None:
         return User.objects.filter(is_staff=True, is_active=True)
     role = Role.COMPLIANCE_OFFICER if audience is Audience.OFFICERS else Role.FULL_ADMIN
-    mine = Q(organization_id=organization_id, role_assignments__role=role)
-    return User.objects.filter(mine, is_active=True).distinct()
+    return User.objects.filter(_of(organization_id), role_assignments__role=role, is_active=True).distinct()
 
 
 def _words(alerts: list[Alert], organization_id: uuid.UUID | None) -> tuple[str, str]:

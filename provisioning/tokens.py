@@ -35,6 +35,7 @@ SCOPES: Final = {
     "locations:write": gettext_lazy("Change locations"),
     "people:read": gettext_lazy("See people"),
     "people:write": gettext_lazy("Change people"),
+    "alerts:read": gettext_lazy("See alerts"),
     "messages:read": gettext_lazy("Read the user’s own texts"),
     "messages:write": gettext_lazy("Send texts as the user"),
 }

@@ -1,7 +1,14 @@
-"""Addresses of alerts: pages, and their part of /api/v1/."""
+"""Addresses of alerts: the page, and its part of /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from provisioning.api import alerts as api
+from provisioning.views import alerts
 
-api_urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("alerts/", alerts.alerts, name="alerts"),
+]
+
+api_urlpatterns: list[URLPattern] = [
+    path("alerts", api.Alerts.as_view(), name="alerts"),
+]

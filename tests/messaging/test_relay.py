@@ -14,7 +14,7 @@ from django.db import DataError, OperationalError
 from messaging import departures, leases, optouts, relay, states
 from messaging.carriers.base import Accepted, NotTaken, OutboundText, Refused, Unconfirmed
 from messaging.compose import compose
-from messaging.models import CarrierAccount, Conversation, Message, Receipt, SendingNumber
+from messaging.models import CarrierAccount, CarrierBatch, Conversation, Message, Receipt, SendingNumber
 from messaging.models.messages import Kind, Status
 from messaging.relay import Relay
 from messaging.sweep import sweep
@@ -93,6 +93,13 @@ def test_a_composed_text_is_handed_to_its_carrier(user: User, worker: Relay, car
             callback_url=f"http://127.0.0.1:8000/webhooks/{account.pk}/",
         )
     ]
+
+
+def test_how_the_carrier_answered_is_kept_for_its_health(user: User, worker: Relay, carrier: CarrierInMemory) -> None:
+    write(user)
+    worker.run()
+    batch = CarrierBatch.objects.get()
+    assert (batch.carrier_account_id, batch.taken) == (CarrierAccount.objects.get().pk, 1)
 
 
 def test_nothing_goes_twice_however_often_the_relay_runs(user: User, worker: Relay, carrier: CarrierInMemory) -> None:

@@ -1,0 +1,119 @@
+"""How carriers fare: what they answered lately, how long receipts take, what waits. For Overview and for alerts."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Final
+
+from django.db.models import Count, Min, Q, Sum
+
+from messaging.models import CarrierAccount, CarrierBatch, Message
+from messaging.models.messages import IS_WAITING, Direction, Status
+from provisioning.models import Organization
+
+LATELY: Final = timedelta(minutes=15)
+KEPT: Final = timedelta(days=1)
+ENOUGH: Final = 5
+"""Fewer answers than this prove nothing."""
+FAILING_FROM: Final = 0.5
+TROUBLED_FROM: Final = 0.05
+SLOW_RECEIPTS: Final = timedelta(seconds=30)
+RECEIPTS_LOOKED_AT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a carrier answered lately. `troubled` are the texts it did not take or may not have taken."""
+
+    texts: int
+    troubled: int
+
+    @property
+    def share(self) -> float:
+        return self.troubled / self.texts if self.texts else 0.0
+
+    @property
+    def failing(self) -> bool:
+        return self.texts >= ENOUGH and self.share >= FAILING_FROM
+
+    @property
+    def in_trouble(self) -> bool:
+        return self.texts >= ENOUGH and self.share >= TROUBLED_FROM
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Of one organization: its carriers' answers, its receipts' delay (None: none lately), its queue."""
+
+    sending: Answers
+    paused: bool
+    receipt_delay: timedelta | None
+    last_received_at: datetime | None
+    waiting: int
+    oldest_due_at: datetime | None
+
+    @property
+    def receipts_slow(self) -> bool:
+        return self.receipt_delay is not None and self.receipt_delay > SLOW_RECEIPTS
+
+
+def note(answers: Iterable[tuple[uuid.UUID, str]], now: datetime) -> None:
+    """Keep how a batch was answered: pairs of account and `taken`, `refused`, `not_taken` or `unknown`."""
+    counted: defaultdict[uuid.UUID, Counter[str]] = defaultdict(Counter)
+    for account_id, answer in answers:
+        counted[account_id][answer] += 1
+    CarrierBatch.objects.bulk_create(
+        CarrierBatch(carrier_account_id=account_id, at=now, **answered) for account_id, answered in counted.items()
+    )
+
+
+def forget(now: datetime) -> None:
+    """Drop what is older than a day."""
+    CarrierBatch.objects.filter(at__lt=now - KEPT).delete()
+
+
+def answers_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, Answers]:
+    """What each account answered in the last quarter of an hour."""
+    lately = CarrierBatch.objects.filter(carrier_account_id__in=list(accounts), at__gt=now - LATELY).order_by()
+    sums = lately.values("carrier_account_id").annotate(
+        ok=Sum("taken") + Sum("refused"), bad=Sum("not_taken") + Sum("unknown")
+    )
+    return {row["carrier_account_id"]: Answers(row["ok"] + row["bad"], row["bad"]) for row in sums}
+
+
+def of_organization(organization: Organization, now: datetime) -> Health:
+    """Five queries, none of which grows with what is kept."""
+    accounts = CarrierAccount.objects.filter(sending_numbers__organization=organization).distinct()
+    found = dict(accounts.values_list("pk", "paused"))
+    lately = answers_of(found, now).values()
+    waiting = Message.objects.filter(IS_WAITING, organization=organization, due_at__lte=now)
+    queue = waiting.aggregate(texts=Count("pk"), oldest=Min("due_at"))
+    return Health(
+        sending=Answers(sum(one.texts for one in lately), sum(one.troubled for one in lately)),
+        paused=bool(found) and all(found.values()),
+        receipt_delay=_receipt_delay(organization, now),
+        last_received_at=_last_received(organization, now),
+        waiting=queue["texts"],
+        oldest_due_at=queue["oldest"],
+    )
+
+
+def _receipt_delay(organization: Organization, now: datetime) -> timedelta | None:
+    """The median between the carrier taking a text and its receipt, of the last hour's newest."""
+    delivered = Message.objects.filter(
+        organization=organization, accepted_at__gt=now - timedelta(hours=1), status=Status.DELIVERED
+    )
+    times = delivered.order_by("-accepted_at").values_list("sent_at", "delivered_at")[:RECEIPTS_LOOKED_AT]
+    delays = [(arrived - sent).total_seconds() for sent, arrived in times if sent is not None and arrived is not None]
+    return timedelta(seconds=max(median(delays), 0.0)) if delays else None
+
+
+def _last_received(organization: Organization, now: datetime) -> datetime | None:
+    """When the last text arrived, looked for among those of a week."""
+    arrived = Q(organization=organization, direction=Direction.INBOUND, accepted_at__gt=now - timedelta(days=7))
+    return Message.objects.filter(arrived).order_by("-accepted_at").values_list("accepted_at", flat=True).first()

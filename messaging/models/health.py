@@ -1,0 +1,32 @@
+"""How a carrier account fares."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from messaging.models.carriers import CarrierAccount
+
+
+class CarrierBatch(models.Model):
+    """How one batch of texts was answered by a carrier. Appended by the relay after it wrote the outcomes; kept for a
+    day; a measurement, not a record: losing one loses no text."""
+
+    id = models.BigAutoField(primary_key=True)
+    carrier_account = models.ForeignKey(CarrierAccount, on_delete=models.CASCADE, related_name="batches")
+    at = models.DateTimeField()
+    taken = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0, help_text=_("The carrier took a look and said no."))
+    not_taken = models.PositiveIntegerField(default=0, help_text=_("Not reached, throttled, or not let in."))
+    unknown = models.PositiveIntegerField(default=0, help_text=_("It may have taken them."))
+
+    class Meta:
+        verbose_name = _("answers of a carrier")
+        verbose_name_plural = _("answers of carriers")
+        indexes = [
+            # The last quarter of an hour of one account.
+            models.Index(fields=["carrier_account", "at"], name="carrier_batches_lately"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.carrier_account_id} {self.at}"

@@ -1,0 +1,135 @@
+"""What this app raises alerts for, looked at once a minute: the relay, carriers, numbers. See provisioning/alerts.py.
+
+Each look is over what is open or due, never over all messages.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Count, Min
+from django.utils.translation import gettext_lazy as _
+
+from messaging import health
+from messaging.models import CarrierAccount, SendingNumber
+from messaging.models.messages import Withheld
+from provisioning.alert_words import Kind, Severity, register
+from provisioning.alerts import Cause, clear_alert, observe, raise_alert
+from provisioning.eligibility import standings
+from provisioning.models import Alert, Organization, PhoneNumber
+
+STALLED_AFTER: Final = timedelta(minutes=5)
+UNREAD_FOR: Final = timedelta(days=7)
+"""A number that nobody wrote to for so long needs nobody's attention."""
+NOBODY_READS: Final = (Withheld.UNASSIGNED, Withheld.TEXTING_OFF)
+
+register(
+    Kind(
+        "relay_stalled",
+        title=_("Texts are not going out"),
+        sentence=_("%(numbers)s numbers have texts that should have gone out; the oldest since %(since)s."),
+        remedy=_(
+            "Nothing is lost: the texts are kept, and go out once the relay runs again. "
+            "The provider checks that the relay’s worker and the database are running."
+        ),
+    ),
+    Kind(
+        "carrier_failing",
+        title=_("The carrier does not take texts"),
+        sentence=_("%(account)s did not take, or did not answer, %(troubled)s of %(texts)s texts in 15 minutes."),
+        remedy=_(
+            "Texts that the carrier cannot have are kept and tried again. Those whose outcome is unknown say so, and "
+            "are never sent again by themselves. The provider asks the carrier, and checks the account’s credentials."
+        ),
+    ),
+    Kind(
+        "number_paused",
+        title=_("A number is paused"),
+        sentence=_("%(number)s sends nothing. Its texts wait, and fail when they have waited for 24 hours."),
+        remedy=_("The provider paused it, for what it sent or how much. Ask the provider to resume it."),
+        severity=Severity.WARNING,
+    ),
+    Kind(
+        "texts_unread",
+        title=_("Texts that nobody reads"),
+        sentence=_("People wrote to %(number)s, whose user is gone or can’t text. Last at %(last)s; %(times)s so far."),
+        remedy=_(
+            "Give the number a user, or switch texting on for the one it has. Until then the organization can have "
+            "such texts answered automatically."
+        ),
+        severity=Severity.WARNING,
+    ),
+)
+
+
+def look(now: datetime) -> None:
+    """One round of everything."""
+    observe("relay_stalled", _stalled(now), now)
+    observe("carrier_failing", _failing(now), now)
+    observe("number_paused", _paused(), now)
+    clear_read(now)
+
+
+def _stalled(now: datetime) -> Mapping[Cause, dict[str, Any]]:
+    """Numbers that should have been looked at minutes ago; what is paced, held or paused means to look later."""
+    overdue = SendingNumber.objects.filter(
+        next_due_at__lt=now - STALLED_AFTER, paused=False, carrier_account__paused=False
+    ).order_by()
+    rows = list(overdue.values("organization_id").annotate(numbers=Count("pk"), since=Min("next_due_at")))
+    causes: dict[Cause, dict[str, Any]] = {
+        (row["organization_id"], ""): {"numbers": row["numbers"], "since": _time(row["since"])} for row in rows
+    }
+    if rows:
+        oldest = min(row["since"] for row in rows)
+        causes[None, ""] = {"numbers": sum(row["numbers"] for row in rows), "since": _time(oldest)}
+    return causes
+
+
+def _failing(now: datetime) -> Mapping[Cause, dict[str, Any]]:
+    """Accounts that fail at least half of what they are handed: told to the provider and to whom they serve."""
+    accounts = {account.pk: account for account in CarrierAccount.objects.all()}
+    causes: dict[Cause, dict[str, Any]] = {}
+    for account_id, answers in health.answers_of(accounts, now).items():
+        if answers.failing:
+            facts = {"account": str(accounts[account_id]), "troubled": answers.troubled, "texts": answers.texts}
+            for organization_id in (None, *_served_by(account_id)):
+                causes[organization_id, str(account_id)] = facts
+    return causes
+
+
+def _served_by(account_id: uuid.UUID) -> list[uuid.UUID]:
+    numbers = SendingNumber.objects.filter(carrier_account_id=account_id).order_by()
+    return list(numbers.values_list("organization_id", flat=True).distinct())
+
+
+def _paused() -> Mapping[Cause, dict[str, Any]]:
+    paused = SendingNumber.objects.filter(paused=True).values_list("organization_id", "pk", "number__e164")
+    return {(organization_id, str(key)): {"number": e164} for organization_id, key, e164 in paused}
+
+
+def note_unread(number: PhoneNumber, withheld: str, now: datetime) -> None:
+    """A text arrived that nobody can read; in the transaction that files it."""
+    if withheld in NOBODY_READS:
+        raise_alert("texts_unread", number.organization, key=str(number.pk), number=number.e164, last=_time(now))
+
+
+def clear_read(now: datetime) -> None:
+    """Clear the alerts of numbers whose user can read texts again, and of those nobody wrote to for a week."""
+    alerts = list(Alert.objects.filter(code="texts_unread", cleared_at__isnull=True).select_related("organization"))
+    users = dict(PhoneNumber.objects.filter(pk__in=[alert.key for alert in alerts]).values_list("pk", "user_id"))
+    reading = standings(user for user in users.values() if user is not None)
+    for alert in alerts:
+        standing = reading.get(users.get(uuid.UUID(alert.key)) or uuid.UUID(int=0))
+        if alert.seen_at < now - UNREAD_FOR or (standing is not None and standing.can_receive):
+            _clear(alert.organization, alert.key)
+
+
+def _clear(organization: Organization | None, key: str) -> None:
+    clear_alert("texts_unread", organization, key=key)
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,123 @@
+"""What messaging raises alerts for, and when they go away again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from messaging import health, watch
+from messaging.inbound import accept_inbound
+from messaging.models import CarrierBatch, SendingNumber
+from provisioning.models import Alert, User
+from tests import factories
+from tests.factories import NOW
+from tests.messaging.carrier_events import inbound
+
+pytestmark = pytest.mark.django_db
+
+
+def open_alerts(code: str) -> list[Any]:
+    alerts = Alert.objects.filter(code=code, cleared_at__isnull=True)
+    return sorted(alerts.values_list("organization", flat=True), key=str)
+
+
+@pytest.fixture
+def number(user: User) -> SendingNumber:
+    return SendingNumber.objects.get(number__user=user)
+
+
+def test_a_number_that_nobody_looks_at_means_that_the_relay_stands_still(number: SendingNumber) -> None:
+    SendingNumber.objects.update(next_due_at=NOW - timedelta(minutes=6))
+    watch.look(NOW)
+    assert open_alerts("relay_stalled") == sorted([None, number.organization_id], key=str)
+    SendingNumber.objects.update(next_due_at=NOW)
+    watch.look(NOW)
+    assert open_alerts("relay_stalled") == []
+
+
+@pytest.mark.parametrize("whose", ["number", "account"])
+def test_what_is_paused_is_no_standstill(number: SendingNumber, whose: str) -> None:
+    SendingNumber.objects.update(next_due_at=NOW - timedelta(hours=1))
+    if whose == "number":
+        SendingNumber.objects.update(paused=True)
+    else:
+        type(number.carrier_account).objects.update(paused=True)
+    watch.look(NOW)
+    assert open_alerts("relay_stalled") == []
+
+
+def test_a_carrier_that_takes_less_than_half_is_failing_for_the_provider_and_whom_it_serves(
+    number: SendingNumber,
+) -> None:
+    account = number.carrier_account_id
+    health.note([(account, "taken")] * 4 + [(account, "not_taken")] * 3 + [(account, "unknown")], NOW)
+    watch.look(NOW)
+    assert open_alerts("carrier_failing") == sorted([None, number.organization_id], key=str)
+    assert Alert.objects.first().facts == {"account": str(number.carrier_account), "troubled": 4, "texts": 8}
+    watch.look(NOW + timedelta(minutes=16))
+    assert open_alerts("carrier_failing") == []
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [["unknown"] * 4, ["taken"] * 6 + ["not_taken"] * 5, ["refused"] * 20],
+    ids=["few", "under half", "refusals"],
+)
+def test_few_or_mostly_good_answers_are_no_failure(number: SendingNumber, answers: list[str]) -> None:
+    health.note([(number.carrier_account_id, answer) for answer in answers], NOW)
+    watch.look(NOW)
+    assert open_alerts("carrier_failing") == []
+
+
+def test_measurements_are_forgotten_after_a_day(number: SendingNumber) -> None:
+    health.note([(number.carrier_account_id, "taken")], NOW)
+    health.forget(NOW + timedelta(hours=23))
+    assert CarrierBatch.objects.exists()
+    health.forget(NOW + timedelta(hours=25))
+    assert not CarrierBatch.objects.exists()
+
+
+def test_a_paused_number_is_told_until_it_goes_on(number: SendingNumber) -> None:
+    SendingNumber.objects.update(paused=True)
+    watch.look(NOW)
+    assert open_alerts("number_paused") == [number.organization_id]
+    SendingNumber.objects.update(paused=False)
+    watch.look(NOW)
+    assert open_alerts("number_paused") == []
+
+
+def test_texts_that_nobody_reads_are_one_alert_a_number_until_somebody_can(user: User, number: SendingNumber) -> None:
+    User.objects.filter(pk=user.pk).update(texting_setting="off")
+    for place in range(3):
+        accept_inbound(number.carrier_account, inbound(number.number.e164, carrier_message_id=f"in-{place}"), NOW)
+    (alert,) = Alert.objects.filter(code="texts_unread")
+    assert (alert.organization_id, alert.times, alert.facts["number"]) == (user.organization_id, 3, number.number.e164)
+    watch.look(NOW)
+    assert open_alerts("texts_unread") == [user.organization_id]
+    User.objects.filter(pk=user.pk).update(texting_setting="on")
+    watch.look(NOW)
+    assert open_alerts("texts_unread") == []
+
+
+def test_a_picture_that_was_not_delivered_is_nobodys_alert(number: SendingNumber) -> None:
+    accept_inbound(number.carrier_account, inbound(number.number.e164, media_count=1), NOW)
+    assert open_alerts("texts_unread") == []
+
+
+def test_a_number_that_nobody_wrote_to_for_a_week_is_left_alone(user: User, number: SendingNumber) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    accept_inbound(number.carrier_account, inbound(number.number.e164), NOW)
+    Alert.objects.update(seen_at=NOW)
+    watch.look(NOW + timedelta(days=6))
+    assert len(open_alerts("texts_unread")) == 1
+    watch.look(NOW + timedelta(days=8))
+    assert open_alerts("texts_unread") == []
+
+
+def test_answers_are_kept_a_batch_and_account(db: Any) -> None:
+    account = factories.CarrierAccountFactory()
+    health.note([(account.pk, "taken"), (account.pk, "taken"), (account.pk, "refused")], NOW)
+    batch = CarrierBatch.objects.get(carrier_account=account)
+    assert (batch.taken, batch.refused, batch.unknown) == (2, 1, 0)
