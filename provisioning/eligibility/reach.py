@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Count, F, Q
@@ -35,12 +36,17 @@ class SwitchReach:
         return self.able_when_on - self.able_when_off
 
 
-def able_to_text_by_location(organization: Organization) -> dict[uuid.UUID, LocationReach]:
-    """Every location that has active users, in one aggregate query."""
+def able_to_text_by_location(
+    organization: Organization, among: Collection[uuid.UUID] | None = None
+) -> dict[uuid.UUID, LocationReach]:
+    """Every location that has active users (or only those `among`), in one aggregate query."""
+    users = User.objects.filter(organization=organization, is_active=True)
+    users = users.filter(location__organization_id=F("organization_id"))
+    if among is not None:
+        users = users.filter(location_id__in=among)
     enabled = enabled_if(organization_on=organization.texting_enabled)
     rows = (
-        User.objects.filter(organization=organization, is_active=True, location__organization_id=F("organization_id"))
-        .annotate(able=yes_or_no(enabled & able_if_enabled(Gate.TEXTING)))
+        users.annotate(able=yes_or_no(enabled & able_if_enabled(Gate.TEXTING)))
         .order_by()
         .values_list("location_id")
         .annotate(able_users=Count("pk", filter=Q(able=True)), users=Count("pk"))
@@ -49,11 +55,14 @@ def able_to_text_by_location(organization: Organization) -> dict[uuid.UUID, Loca
 
 
 def switch_reach(organization: Organization) -> SwitchReach:
-    """One aggregate query. A healthcare customer that has not attested yet counts nobody: attest first, then ask."""
+    """One aggregate query. Where the healthcare confirmation is missing nobody can text yet: switching on asks for it,
+    so `able_when_on` counts those who can once it is given."""
+    unconfirmed = organization.healthcare and organization.phi_attested_at is None
+    able = able_if_enabled(Gate.TEXTING, assuming=("healthcare",) if unconfirmed else ())
     counts = (
         User.objects.filter(organization=organization, is_active=True)
         .annotate(
-            able=yes_or_no(able_if_enabled(Gate.TEXTING)),
+            able=yes_or_no(able),
             on=yes_or_no(enabled_if(organization_on=True)),
             off=yes_or_no(enabled_if(organization_on=False)),
         )
@@ -64,4 +73,4 @@ def switch_reach(organization: Organization) -> SwitchReach:
             able_when_off=Count("pk", filter=Q(able=True, off=True)),
         )
     )
-    return SwitchReach(**counts)
+    return SwitchReach(**counts | ({"able_when_off": 0} if unconfirmed else {}))

@@ -153,7 +153,7 @@ def _location(ids: _Ids, dice: random.Random, organization: Organization, index:
 
     country = "US" if index == 0 else dice.choices(["US", "CA", "PR", "GB", "DE"], [78, 14, 1, 5, 2])[0]
     city = dice.choice(CANADIAN_CITIES if country == "CA" else CITIES).replace("_", " ")
-    return Location(
+    place = Location(
         id=ids.next(),
         organization=organization,
         name=f"{city} {dice.choice(KINDS)} {index + 1}",
@@ -163,6 +163,8 @@ def _location(ids: _Ids, dice: random.Random, organization: Organization, index:
         time_zone="America/Vancouver" if country == "CA" else "America/Los_Angeles",
         created_at=BEGAN,
     )
+    place.fold_names()
+    return place
 
 
 def _people(

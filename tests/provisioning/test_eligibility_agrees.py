@@ -25,6 +25,7 @@ from provisioning.eligibility.reach import able_to_text_by_location, switch_reac
 from provisioning.eligibility.standing import _standing_rows
 from provisioning.enablement import resolve
 from provisioning.models import Organization, User
+from tests.factories import NOW
 from tests.provisioning.worlds import Draft, World, drafts
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +124,10 @@ def test_the_reach_of_the_switch_is_what_switching_would_do(draft: Draft) -> Non
         for organization in world.organizations:
             reach = switch_reach(organization)
             for switch, foretold in ((True, reach.able_when_on), (False, reach.able_when_off)):
-                Organization.objects.filter(pk=organization.pk).update(texting_enabled=switch)
+                # Switching on asks a healthcare customer for the confirmation.
+                confirmed = NOW if switch else organization.phi_attested_at
+                Organization.objects.filter(pk=organization.pk).update(
+                    texting_enabled=switch, phi_attested_at=confirmed
+                )
                 people = User.objects.filter(organization=organization)
                 assert sum(standing(person).can_receive for person in people) == foretold

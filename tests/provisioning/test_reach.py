@@ -42,3 +42,21 @@ def test_the_switch_reaches_those_who_hang_on_it(organization: Organization, dja
         reach = switch_reach(organization)
     assert reach == SwitchReach(users=5, able_when_on=3, able_when_off=1)
     assert reach.hang_on_switch == 2
+
+
+def test_only_the_locations_asked_for_are_counted(organization: Organization, user: User) -> None:
+    elsewhere = factories.texting_user(organization)
+    assert list(able_to_text_by_location(organization, among=[elsewhere.location_id])) == [elsewhere.location_id]
+    assert able_to_text_by_location(organization, among=[]) == {}
+
+
+def test_a_healthcare_customer_that_has_not_confirmed_yet_is_told_who_can_text_once_it_has(user: User) -> None:
+    factories.texting_user(user.organization, texting_setting="on")
+    factories.UserFactory(location=user.location, license="standard")
+    organization = user.organization
+    organization.healthcare = True
+    organization.save()
+    assert switch_reach(organization) == SwitchReach(users=3, able_when_on=2, able_when_off=0)
+    organization.phi_attested_at = factories.NOW
+    organization.save()
+    assert switch_reach(organization) == SwitchReach(users=3, able_when_on=2, able_when_off=1)
