@@ -126,7 +126,4 @@ def _last(row: User, active_full_admins: set[uuid.UUID]) -> Refusal | None:
 
 
 def _tell(rows: Sequence[User], roles: Roles, kind: str, subject: str, actor: Actor) -> None:
-    officers = [row for row in rows if Role.COMPLIANCE_OFFICER in roles.get(row.pk, ())]
-    if officers:
-        sentence = _("%(subject)s by %(actor)s:") % {"subject": subject, "actor": actor.label}
-        tell_officers(officers[0].organization_id, kind, subject, sentence, officers)
+    tell_officers(kind, subject, [row for row in rows if Role.COMPLIANCE_OFFICER in roles.get(row.pk, ())], actor)
