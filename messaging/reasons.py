@@ -36,3 +36,30 @@ class Reason(TextChoices):
 def sentence(reason: str) -> str:
     """What the sender reads for a stored reason; empty when there is none."""
     return str(Reason(reason).label) if reason in Reason.values else ""
+
+
+_TITLES = {
+    Reason.INVALID_DESTINATION: _("Number doesn’t exist"),
+    Reason.NOT_TEXTABLE: _("Not a number that takes texts"),
+    Reason.UNREACHABLE: _("Phone off or out of range"),
+    Reason.OPTED_OUT: _("Recipient opted out"),
+    Reason.SPAM_BLOCKED: _("Blocked by the carrier as spam"),
+    Reason.SENDER_BLOCKED: _("Our number blocked by a carrier"),
+    Reason.UNREGISTERED: _("Number not registered"),
+    Reason.SENDER_NOT_ENABLED: _("User can’t text"),
+    Reason.RATE_LIMITED: _("Too many at once"),
+    Reason.DAILY_LIMIT: _("Limit of the day reached"),
+    Reason.CONTENT_REJECTED: _("Content not allowed"),
+    Reason.DESTINATION_NOT_ALLOWED: _("Not in the US or Canada"),
+    Reason.EMERGENCY: _("Emergency number"),
+    Reason.CARRIER_REJECTED: _("Refused by the carrier"),
+    Reason.CARRIER_ERROR: _("Problem at the carrier"),
+    Reason.TOO_OLD: _("Waited for 24 hours"),
+}
+
+
+def title(reason: str) -> str:
+    """The reason in a few words, for administrators; `other` sums up several."""
+    if reason == "other":
+        return str(_("Other reasons"))
+    return str(_TITLES[Reason(reason)]) if reason in Reason.values else str(_("No reason given"))

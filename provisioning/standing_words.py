@@ -57,16 +57,20 @@ def source_line(source: str, location: str) -> str:
     return _("From organization default")
 
 
-_REASONS: Final = {
+REASONS: Final = {
     "customer_type": gettext_lazy("Organization is not eligible"),
     "calling_plan": gettext_lazy("No Cisco Calling Plan"),
     "addon_license": gettext_lazy("No Business Texting add-on"),
     "healthcare": gettext_lazy("Healthcare confirmation is missing"),
+    "registration": gettext_lazy("10DLC registration is not complete"),
     "location_country": gettext_lazy("Location outside the US and Canada"),
+    "location_pstn": gettext_lazy("Location not on Cisco PSTN"),
     "license": gettext_lazy("No Professional license"),
     "primary_number": gettext_lazy("No primary number"),
     "number_capability": gettext_lazy("Number can’t text"),
+    "number_campaign": gettext_lazy("Number without an active campaign"),
 }
+"""The first unmet requirement, in a few words."""
 
 
 def reason(row: Any) -> str:
@@ -81,4 +85,4 @@ def reason(row: Any) -> str:
         return _("Number from another provider") if row.primary_number.active else _("Number is not active")
     if row.first_unmet == "number_capability" and row.req_number_capability == RequirementState.WAITING:
         return _("Waiting for the carrier’s report")
-    return str(_REASONS.get(row.first_unmet, row.first_unmet))
+    return str(REASONS.get(row.first_unmet, row.first_unmet))
