@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+from urllib.parse import urlencode
 
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -119,5 +121,19 @@ register(
         title=_("No backup"),
         sentence=_("The last backup that this installation knows of is from %(since)s."),
         remedy=_("Make a backup, and look at why the scheduled one did not run."),
+    ),
+    Kind(
+        "mail_failing",
+        title=_("Mail is not going out"),
+        sentence=_("The mail server takes no mail: %(reason)s."),
+        remedy=_("Check EMAIL_URL and DEFAULT_FROM_EMAIL. Invitations and links for new passwords wait until then."),
+    ),
+    Kind(
+        "mail_undeliverable",
+        title=_("%(user)s can’t be reached by mail"),
+        sentence=_("Mail to %(address)s came to nothing: %(reason)s."),
+        remedy=_("Correct the user’s e-mail address, then send the invitation again if it is still open."),
+        severity=Severity.WARNING,
+        link=lambda facts: f"{reverse('users')}?{urlencode({'q': str(facts.get('address', ''))})}",
     ),
 )

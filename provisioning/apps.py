@@ -22,9 +22,11 @@ class OperatorAdminConfig(admin_apps.AdminConfig):
     default_site = "provisioning.operators.OperatorSite"
 
     def ready(self) -> None:
-        """Roles are RoleAssignment rows; Django's groups grant nothing here."""
+        """Roles are RoleAssignment rows; Django's groups grant nothing here. Second factors are nobody's to look at."""
+        from allauth.account.models import EmailAddress  # noqa: PLC0415
+        from allauth.mfa.models import Authenticator  # noqa: PLC0415
         from django.contrib import admin  # noqa: PLC0415
         from django.contrib.auth.models import Group  # noqa: PLC0415  (apps must be loaded first)
 
         super().ready()
-        admin.site.unregister(Group)
+        admin.site.unregister([Group, EmailAddress, Authenticator])

@@ -9,14 +9,26 @@ What must never happen
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
+from kombu.exceptions import KombuError
 
 from provisioning.models import Mail, User
+
+logger = structlog.get_logger(__name__)
+
+SEND_TASK: Final = "provisioning.send_mail"
+WAKING: Final = "mail_waking"
+FLAG_SECONDS: Final = 20
+"""A flag whose task was lost holds wake-ups back no longer than this."""
 
 
 def post(recipient: User, kind: str, subject: str, text: str) -> Mail:
@@ -32,7 +44,7 @@ def post_to(address: str, kind: str, subject: str, text: str, *, recipient: User
         address=address, kind=kind, subject=" ".join(subject.split())[:300], text=text,
         created_at=now, next_attempt_at=now,
     )  # fmt: skip
-    transaction.on_commit(lambda: wake(mail.pk))
+    transaction.on_commit(wake)
     return mail
 
 
@@ -58,9 +70,20 @@ def post_many(letters: Sequence[Letter]) -> list[Mail]:
         )
         for letter in letters
     ])  # fmt: skip
-    transaction.on_commit(lambda: [wake(mail.pk) for mail in mails])
+    transaction.on_commit(wake)
     return mails
 
 
-def wake(mail_id: uuid.UUID) -> None:
-    """Ask a worker to send it now. What this loses, the sweep finds."""
+def wake() -> None:
+    """Ask a worker, once, to send all that is due. Never raises; what this loses, the sweep finds."""
+    if not settings.REDIS_URL or not cache.add(WAKING, "1", FLAG_SECONDS):
+        return
+    try:
+        current_app.send_task(SEND_TASK, ignore_result=True, retry=False, expires=FLAG_SECONDS)
+    except (KombuError, OSError) as error:
+        logger.warning("mail_not_woken", error=type(error).__name__)
+
+
+def looking() -> None:
+    """The worker is about to look: what is written from now on has a wake-up of its own."""
+    cache.delete(WAKING)

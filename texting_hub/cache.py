@@ -26,3 +26,18 @@ class ForgivingRedisCache(RedisCache):
             super().set(key, value, *args, **kwargs)
         except RedisError as error:
             logger.warning("cache_unavailable", error=type(error).__name__)
+
+    def add(self, key: Any, value: Any, *args: Any, **kwargs: Any) -> bool:
+        """True without Redis: whoever asks to be the first is."""
+        try:
+            return bool(super().add(key, value, *args, **kwargs))
+        except RedisError as error:
+            logger.warning("cache_unavailable", error=type(error).__name__)
+            return True
+
+    def delete(self, key: Any, version: int | None = None) -> bool:
+        try:
+            return bool(super().delete(key, version))
+        except RedisError as error:
+            logger.warning("cache_unavailable", error=type(error).__name__)
+            return False

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from messaging.changes import ConversationChange, conversation_changed
 from provisioning.changes import Change, changed
+from provisioning.models import Session
 from texting_hub.live_redis import CONVERSATION, STANDING, organization_channel, publish, user_channel
 
 CONCERNS_ONE_USER = {"user"}
@@ -51,9 +50,9 @@ def _publish_standing(channels: list[str]) -> None:
 @receiver(post_delete, sender=Session, dispatch_uid="live_session")
 def pass_on_end_of_session(instance: Session, **kwargs: Any) -> None:
     """A sign-out is recorded a moment before its session is gone; streams have to look after that."""
-    user_id = instance.get_decoded().get(SESSION_KEY)
-    if user_id:
-        transaction.on_commit(lambda: publish(user_channel(user_id), STANDING), robust=True)
+    if instance.user_id is not None:
+        channel = user_channel(instance.user_id)
+        transaction.on_commit(lambda: publish(channel, STANDING), robust=True)
 
 
 def _channel_of(change: Change) -> str:

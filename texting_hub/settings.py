@@ -5,6 +5,9 @@ REDIS_URL      redis://...     (absent: the embedded Valkey's socket, which `./h
 SECRET_KEY     signs sessions  (absent: made once and kept in the data folder)
 FIELD_KEYS     comma-separated Fernet keys that seal carrier credentials, newest first (absent: made once, kept)
 HUB_DATA       the data folder (absent: .hub beside this project)
+EMAIL_URL      smtp+tls://user:password@host:587 (absent: mail waits, and an alert says so; never in the demonstration)
+DEFAULT_FROM_EMAIL  who mail is from: "Texting Hub <hub@example.com>"
+SECOND_FACTOR_REQUIRED  False lets administrators and officers in without a second factor (absent: True)
 """
 
 from __future__ import annotations
@@ -41,7 +44,6 @@ INSTALLED_APPS = [
     "compliance",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "provisioning.apps.OperatorAdminConfig",
@@ -51,6 +53,9 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "django_structlog",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "axes",
     "csp",
 ]
@@ -69,6 +74,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "texting_hub.throttling.PageThrottleMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -124,15 +130,33 @@ LOGOUT_REDIRECT_URL = "sign_in"
 
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_PARAMETERS = "provisioning.lock_out.counted_by"
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_TEMPLATE = "texting_hub/locked_out.html"
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
-AXES_USERNAME_CALLABLE = "provisioning.sign_in.attempted_name"
+AXES_USERNAME_CALLABLE = "provisioning.lock_out.attempted_name"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "email", "code", "credential", "key", "new_password", "again"]
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
+
+# django-allauth: its sign-in stages and second factors behind our own pages (provisioning/allauth_adapters.py).
+ACCOUNT_ADAPTER = "provisioning.allauth_adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False
+ACCOUNT_LOGIN_TIMEOUT = 600
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+MFA_ADAPTER = "provisioning.allauth_adapters.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_RATE_LIMITS = False
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODE_DIGITS = 10
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
 
 LANGUAGE_CODE = "en-us"
 LANGUAGES = [("en", "English")]
@@ -155,6 +179,17 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
+MAIL_SERVER = env.str("EMAIL_URL", default="")
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if MAIL_SERVER:
+    vars().update(env.email_url("EMAIL_URL"))
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Texting Hub <texting-hub@localhost>")
+
+SECOND_FACTOR_REQUIRED = env.bool("SECOND_FACTOR_REQUIRED", default=True)
+"""Administrators, compliance officers and provider operators sign in with a second factor, or set one up first."""
+
+SESSION_ENGINE = "provisioning.session_store"
 SESSION_COOKIE_SECURE = SECURE
 CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = env.str("SESSION_COOKIE_NAME", default="sessionid")
@@ -187,6 +222,8 @@ CONTENT_SECURITY_POLICY = {
 }
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+BACKUP_EXPECTED_HOURS = env.int("BACKUP_EXPECTED_HOURS", default=0 if DEMONSTRATION else 26)
+"""Without a backup for so long an alert is raised (manage record_backup says that one was made). 0: nobody asks."""
 MESSAGE_RETENTION_DAYS = 400
 """Fixed for everyone, as Cisco documents it. There is no setting for it in the portal."""
 
@@ -234,6 +271,8 @@ SPECTACULAR_SETTINGS = {
 RELAY_LEASE_SECONDS = 60
 CARRIER_TIMEOUT_SECONDS = 10
 """Connecting, writing and reading together. The lease must outlive it."""
+REGISTRY_TIMEOUT_SECONDS = 10
+"""Each of connecting, writing and reading, when a brand or campaign is handed in or looked up."""
 # W004: e-mail is unique without regard to case, through User.email_key. The rest need HTTPS, which PUBLIC_URL decides.
 _NEED_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 SILENCED_SYSTEM_CHECKS = ["auth.W004"] if SECURE else ["auth.W004", *_NEED_HTTPS]

@@ -1,0 +1,94 @@
+"""The life of an account: invited, activated, secured, its sessions, its end. Callers bring the transaction.
+
+What must never happen
+- Anybody but the person chooses their password, or learns it.
+- A page or a mail tells a stranger whether an address has an account.
+- A session, or a link, outlives a deactivation.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from provisioning import links, mail, mail_words
+from provisioning.changes import Actor, change_of, record_many
+from provisioning.models import Organization, Session, User
+from provisioning.refusals import Refusal
+from provisioning.roles import assignments_of
+
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+"""What counts as a second factor. Recovery codes stand in for one, they are none."""
+
+
+def invite(users: Sequence[User], actor: Actor, now: datetime) -> list[User]:
+    """Mail an activation link to each who is active and has not chosen a password yet; returns them.
+
+    At most 500 users of one organization. Inviting again makes the earlier links void.
+    """
+    with transaction.atomic():
+        waiting = [user for user in users if awaits_activation(user)]
+        again = {user.pk for user in waiting if user.invited_at is not None}
+        User.objects.filter(pk__in=[user.pk for user in waiting]).update(invited_at=now)
+        for user in waiting:
+            user.invited_at = now
+        names = _organization_names(waiting)
+        mail.post_many([_invitation(user, actor, names.get(user.organization_id, ""), now) for user in waiting])
+        record_many([
+            change_of(
+                "user.invited_again" if user.pk in again else "user.invited", actor, user,
+                organization_id=user.organization_id, after={"email": user.email},
+            )
+            for user in waiting
+        ])  # fmt: skip
+    return waiting
+
+
+def invite_again(user: User, actor: Actor, now: datetime) -> None:
+    """A new link for one person. Refusal: `already_activated`, `user_inactive`."""
+    if not user.is_active:
+        raise Refusal("user_inactive", _("This user is deactivated. Reactivate the user first."))
+    if not awaits_activation(user):
+        raise Refusal(
+            "already_activated",
+            _("This user has a password already. Who forgot theirs uses “Forgot your password?” on the sign-in page."),
+        )
+    invite([user], actor, now)
+
+
+def awaits_activation(user: User) -> bool:
+    """Whether the person is still to choose a password."""
+    return user.is_active and not user.has_usable_password()
+
+
+def end_sessions(user_ids: Iterable[uuid.UUID]) -> int:
+    """End every session of these users, live streams too; how many there were."""
+    _count, of_which = Session.objects.filter(user_id__in=list(user_ids)).delete()
+    return of_which.get(Session._meta.label, 0)
+
+
+def needs_second_factor(user: User) -> bool:
+    """Whether the user's roles ask for one: any administrator's role, compliance officer, provider operator."""
+    return user.is_staff or bool(assignments_of(user))
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether the user has a passkey or an authenticator app."""
+    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+
+
+def _organization_names(users: Sequence[User]) -> dict[uuid.UUID | None, str]:
+    ids = {user.organization_id for user in users}
+    return dict(Organization.objects.filter(pk__in=ids).values_list("pk", "name"))
+
+
+def _invitation(user: User, actor: Actor, organization: str, now: datetime) -> mail.Letter:
+    link = links.address(user, links.Purpose.INVITATION, now)
+    ends = now + links.Purpose.INVITATION.lasts
+    subject, text = mail_words.words("invitation", user, organization=organization, link=link, ends=ends)
+    return mail.Letter(user, "invitation", subject, text)
