@@ -12,8 +12,8 @@ What must never happen
   kind's permission, ends the task. Kinds narrow to the requester's reach as it is at that step.
 - Work after Cancel. Cancelling waits for the step that is being made (it holds the row) and then stands: the next step
   finds a task that is over. What was done stays done, and its rows say what that was.
-- A step that kills its worker for ever. Each turn counts an attempt, each step made sets the count back to none: the
-  fifth turn in a row that makes no step is the last. An error that is ours fails the task at once.
+- A step that kills its worker for ever. Each turn counts an attempt at its first step, and a step made begins the count
+  anew: after five attempts at one step the task fails. An error that is ours fails it at once.
 - One big task in everybody's way. A turn lasts two seconds, then the task goes to the end of the queue that purge,
   exports and mail are in, too. Of one organization two tasks run at a time; the others wait, those of people who have
   none running first. On SQLite, where one writes at a time, there is a breath between two steps.
@@ -175,7 +175,7 @@ def _keep(task: Task, step: Step, now: datetime) -> None:
     task.done += len(step.rows) if step.handled is None else step.handled
     task.changed += _count(step, RowOutcome.CHANGED)
     task.refused += _count(step, RowOutcome.REFUSED)
-    task.leased_until, task.attempts = now + LEASE, 0
+    task.leased_until, task.attempts = now + LEASE, 1
     if step.cursor is None:
         task.total = task.done
     columns = ("total", "cursor", "done", "changed", "refused", "leased_until", "attempts")

@@ -75,7 +75,7 @@ def hand_on(task: Task, now: datetime) -> None:
     """The end of a turn: to the end of the queue. Nothing when the task is no longer ours."""
     ticket = uuid.uuid4()
     mine = Task.objects.filter(pk=task.pk, lease_token=task.lease_token, state=TaskState.RUNNING)
-    if mine.update(lease_token=ticket, leased_until=now + WAITS):
+    if mine.update(lease_token=ticket, leased_until=now + WAITS, attempts=0):
         wake(task.pk, ticket)
 
 
