@@ -9,15 +9,17 @@ A user's own unmet requirements (no number, say) don't refuse the override: it i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from provisioning.changes import Actor, record_target
+from provisioning.changes import Actor, Change, change_of, record_many, record_target
 from provisioning.eligibility import Requirement, check_location, check_organization
 from provisioning.models import Location, Organization, TextingSetting, User
+from provisioning.policies import accepted_policy, confirmed_attestation
 from provisioning.refusals import Refusal
 
 
@@ -30,26 +32,30 @@ def set_organization_texting(
     accept_policy: bool = False,
     attest: bool = False,
 ) -> Organization:
-    """Set the organization's switch; `accept_policy` and `attest` are kept with who and when. Returns the fresh row.
+    """Set the organization's switch. Returns the fresh row.
 
+    `accept_policy` and `attest` are kept with who and when, each with an event of its own that has the words: the
+    first time, and again whenever they were given to switch on.
     Refusal: the code of an unmet requirement, `attestation_required`, `acceptable_use_not_accepted`.
     """
     row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
-    before = _of_organization(row)
-    if accept_policy and row.acceptable_use_accepted_at is None:
+    switches_on = enabled and not row.texting_enabled
+    changes: list[Change] = []
+    if accept_policy and (switches_on or row.acceptable_use_accepted_at is None):
         row.acceptable_use_accepted_at, row.acceptable_use_accepted_by_id = now, actor.user_id
-    if attest and row.phi_attested_at is None:
+        changes.append(_told("organization.acceptable_use_accepted", actor, row, after=accepted_policy()))
+    if attest and (switches_on or row.phi_attested_at is None):
         row.phi_attested_at, row.phi_attested_by_id = now, actor.user_id
+        changes.append(_told("organization.health_attested", actor, row, after=confirmed_attestation()))
+    if switches_on:
+        _refuse_unless_ready(row, check_organization(row))
     if enabled != row.texting_enabled:
-        if enabled:
-            _refuse_unless_ready(row, check_organization(row))
         row.texting_enabled, row.texting_changed_at = enabled, now
-    after = _of_organization(row)
-    if after != before:
+        before, after = {"enabled": not enabled}, {"enabled": enabled}
+        changes.append(_told("organization.texting_changed", actor, row, before=before, after=after))
+    if changes:
         row.save(update_fields=_ORGANIZATION_FIELDS)
-        record_target(
-            "organization.texting_changed", actor, row, organization_id=row.pk, before=before, after=after
-        )  # fmt: skip
+        record_many(changes)
     return row
 
 
@@ -63,12 +69,10 @@ _ORGANIZATION_FIELDS = [
 ]
 
 
-def _of_organization(row: Organization) -> dict[str, Any]:
-    return {
-        "enabled": row.texting_enabled,
-        "acceptable_use_accepted": row.acceptable_use_accepted_at is not None,
-        "no_health_information_attested": row.phi_attested_at is not None,
-    }
+def _told(
+    action: str, actor: Actor, row: Organization, *, after: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> Change:
+    return change_of(action, actor, row, organization_id=row.pk, before=before, after=after)
 
 
 @transaction.atomic

@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy
 
 ACTIONS: Final[dict[str, Promise]] = {
     "organization.texting_changed": gettext_lazy("Changed Business Texting of the organization"),
+    "organization.acceptable_use_accepted": gettext_lazy("Accepted the acceptable use policy"),
+    "organization.health_attested": gettext_lazy("Confirmed that no protected health information is texted"),
     "location.texting_changed": gettext_lazy("Changed Business Texting of a location"),
     "user.texting_changed": gettext_lazy("Changed Business Texting of a user"),
     "user.signed_in": gettext_lazy("Signed in"),

@@ -66,4 +66,12 @@ class SwitchForm(RefusableForm):
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if values.get("to") == "on" and not values.get("agree"):
             self.add_error("agree", _("Accept the acceptable use policy to switch Business Texting on."))
+        if values.get("to") == "on" and self.organization.healthcare and not values.get("attest"):
+            self.add_error(
+                "attest",
+                _(
+                    "Business texting is not HIPAA compliant. "
+                    "Confirm that no protected health information is texted to switch it on."
+                ),
+            )
         return values

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from provisioning import policies
 from provisioning.changes import Actor
 from provisioning.eligibility import (
     LocationReach,
@@ -129,7 +130,8 @@ def _switch_context(request: HttpRequest, requirements: list[Requirement]) -> di
         "causes": [item for item in requirements if item.stops_texting],
         "registration": by_code["registration"],
         "reach": switch_reach(organization),
-        "must_attest": organization.healthcare and organization.phi_attested_at is None,
+        "must_attest": organization.healthcare,
+        **policies.context(),
         "retention_days": settings.MESSAGE_RETENTION_DAYS,
     }
 

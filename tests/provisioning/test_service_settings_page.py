@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -105,17 +106,35 @@ def test_switching_on_takes_the_acceptable_use_policy(admin: Any, switched_off: 
     assert switched_off.acceptable_use_accepted_at is not None
 
 
-def test_a_healthcare_customer_also_attests(admin: Any, switched_off: Organization) -> None:
+def test_a_healthcare_customer_also_attests_each_time_it_switches_on(admin: Any, switched_off: Organization) -> None:
     switched_off.healthcare = True
     switched_off.save()
-    assert "I confirm that no protected health information is texted" in text_of(admin.get(PAGE))
-    refused = admin.post(SWITCH, {"to": "on", "agree": "on"})
-    assert refused.status_code == 422
-    assert "Business texting is not HIPAA compliant." in text_of(refused)
-    admin.post(SWITCH, {"to": "on", "agree": "on", "attest": "on"})
-    switched_off.refresh_from_db()
-    assert switched_off.texting_enabled
-    assert switched_off.phi_attested_at is not None
+    for _ in range(2):
+        page = text_of(admin.get(PAGE))
+        assert "I confirm that no protected health information is texted" in page
+        assert "its users don’t text protected health information" in page
+        refused = admin.post(SWITCH, {"to": "on", "agree": "on"})
+        assert refused.status_code == 422
+        assert "Business texting is not HIPAA compliant." in text_of(refused)
+        assert re.search(r'name="agree"[^>]* checked', text_of(refused))
+        admin.post(SWITCH, {"to": "on", "agree": "on", "attest": "on"})
+        switched_off.refresh_from_db()
+        assert switched_off.texting_enabled
+        assert switched_off.phi_attested_at is not None
+        admin.post(SWITCH, {"to": "off"})
+    told = AuditEvent.objects.filter(action="organization.health_attested")
+    assert told.count() == 2
+
+
+def test_a_healthcare_customer_is_told_how_many_can_text_before_it_attests(
+    admin: Any, switched_off: Organization
+) -> None:
+    switched_off.healthcare = True
+    switched_off.save()
+    assert "1 of 2 users can text right away." in text_of(admin.get(PAGE))
+    User.objects.update(license="standard")
+    page = text_of(admin.get(PAGE))
+    assert "0 of 2 users can text right away. Nobody meets every requirement yet" in page
 
 
 @pytest.mark.parametrize("to", ["", "maybe"])

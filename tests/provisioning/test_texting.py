@@ -47,12 +47,11 @@ def test_switching_on_keeps_who_accepted_the_policy_and_when(off: Organization, 
     assert (stored.acceptable_use_accepted_at, stored.acceptable_use_accepted_by_id) == (LATER, actor.user_id)
     assert row == stored
     assert [(change.action, change.organization_id, change.actor.ip) for change in changes] == [
-        ("organization.texting_changed", off.pk, "192.0.2.7")
+        ("organization.acceptable_use_accepted", off.pk, "192.0.2.7"),
+        ("organization.texting_changed", off.pk, "192.0.2.7"),
     ]
-    assert changes[0].before["enabled"] is False
-    assert changes[0].after == {
-        "enabled": True, "acceptable_use_accepted": True, "no_health_information_attested": False,
-    }  # fmt: skip
+    assert "A STOP is final." in changes[0].after["policy"]
+    assert (changes[1].before, changes[1].after) == ({"enabled": False}, {"enabled": True})
 
 
 def test_switching_on_takes_the_policy(off: Organization, actor: Actor) -> None:
@@ -62,11 +61,25 @@ def test_switching_on_takes_the_policy(off: Organization, actor: Actor) -> None:
     assert changes == []
 
 
-def test_the_policy_is_accepted_once(off: Organization, actor: Actor) -> None:
+def test_whoever_accepts_the_policy_to_switch_on_again_is_kept_as_well(off: Organization, actor: Actor) -> None:
     set_organization_texting(off, True, actor, factories.NOW, accept_policy=True)
     set_organization_texting(off, False, actor, LATER)
-    row = set_organization_texting(off, True, actor, LATER, accept_policy=True)
+    with recorded() as changes:
+        row = set_organization_texting(off, True, actor, LATER, accept_policy=True)
+    assert (row.texting_enabled, row.acceptable_use_accepted_at) == (True, LATER)
+    assert [change.action for change in changes] == [
+        "organization.acceptable_use_accepted", "organization.texting_changed",
+    ]  # fmt: skip
+
+
+def test_what_was_accepted_before_need_not_be_accepted_again_over_the_api(off: Organization, actor: Actor) -> None:
+    set_organization_texting(off, True, actor, factories.NOW, accept_policy=True)
+    set_organization_texting(off, False, actor, LATER)
+    with recorded() as changes:
+        row = set_organization_texting(off, True, actor, LATER)
+        set_organization_texting(off, True, actor, LATER, accept_policy=True)
     assert (row.texting_enabled, row.acceptable_use_accepted_at) == (True, factories.NOW)
+    assert [change.action for change in changes] == ["organization.texting_changed"]
 
 
 def test_a_healthcare_customer_confirms_that_no_health_information_is_texted(off: Organization, actor: Actor) -> None:
@@ -75,8 +88,11 @@ def test_a_healthcare_customer_confirms_that_no_health_information_is_texted(off
         set_organization_texting(off, True, actor, LATER, accept_policy=True)
     assert refusal.value.sentence.startswith("Business texting is not HIPAA compliant.")
     assert Organization.objects.get(pk=off.pk).acceptable_use_accepted_at is None
-    row = set_organization_texting(off, True, actor, LATER, accept_policy=True, attest=True)
+    with recorded() as changes:
+        row = set_organization_texting(off, True, actor, LATER, accept_policy=True, attest=True)
     assert (row.texting_enabled, row.phi_attested_at, row.phi_attested_by_id) == (True, LATER, actor.user_id)
+    [attested] = [change for change in changes if change.action == "organization.health_attested"]
+    assert "users don’t text protected health information" in attested.after["confirmed"]
 
 
 @pytest.mark.parametrize(
