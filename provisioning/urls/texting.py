@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from provisioning.api import texting as api
-from provisioning.views import service_settings, sign_in, users
+from provisioning.views import service_settings, sign_in, user_calling, users
 
 urlpatterns: list[URLPattern] = [
     path("sign-in/", sign_in.sign_in, name="sign_in"),
@@ -11,7 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("calling/service-settings/", service_settings.service_settings, name="service_settings"),
     path("calling/service-settings/texting/", service_settings.organization_texting, name="organization_texting"),
     path("users/", users.users, name="users"),
-    path("users/<uuid:user_id>/calling/", users.user_calling, name="user_calling"),
+    path("users/<uuid:user_id>/calling/", user_calling.user_calling, name="user_calling"),
 ]
 
 api_urlpatterns: list[URLPattern] = [
