@@ -2,7 +2,8 @@
 
 Deactivating ends every session and API token in the same transaction; messages, audit events and role assignments
 stay, and the roles grant nothing meanwhile. Reactivating gives nothing back but the account: a session or token from
-before stays ended. The primary number stays with the person unless it is released (number_assignment.py).
+before stays ended. The primary number stays with the person unless `release_numbers` says so. Rows are locked before
+the audit log's head: the users, every full administrator, tokens and sessions, then the numbers.
 
 - Nobody deactivates themselves, and the last active full administrator stays.
 - Whoever has a role is deactivated and reactivated by full administrators only.
@@ -23,6 +24,7 @@ from provisioning import account_link
 from provisioning.authority import Authority
 from provisioning.changes import Actor, change_of, record_many
 from provisioning.models import ApiToken, Role, User
+from provisioning.number_assignment import assign_many
 from provisioning.people_mail import tell_officers
 from provisioning.person_edits import unknown_location
 from provisioning.person_rows import lock_people, lock_with_full_admins, refuse_more_than_a_batch, roles_of
@@ -32,7 +34,9 @@ Roles = Mapping[uuid.UUID, set[str]]
 
 
 @transaction.atomic
-def deactivate_people(users: Sequence[User], actor: Actor, now: datetime) -> list[Refusal | None]:
+def deactivate_people(
+    users: Sequence[User], actor: Actor, now: datetime, *, release_numbers: bool = False
+) -> list[Refusal | None]:
     """At most 500 users of one organization. What is refused stays as it was; the answer says why, in their order."""
     rows, active_full_admins, roles = _locked_for_leaving(users)
     refusals = _refusals(rows, active_full_admins, roles, Authority.of(actor))
@@ -41,6 +45,8 @@ def deactivate_people(users: Sequence[User], actor: Actor, now: datetime) -> lis
     User.objects.filter(pk__in=ids).update(is_active=False)
     ApiToken.objects.filter(user_id__in=ids, revoked_at__isnull=True).update(revoked_at=now)
     account_link.end_sessions(ids)
+    if release_numbers:
+        assign_many([(row, None) for row in going], actor, now)
     _tell(going, roles, "officer_deactivated", _("A compliance officer was deactivated"), actor)
     record_many([
         change_of("user.deactivated", actor, row, organization_id=row.organization_id,
@@ -48,6 +54,20 @@ def deactivate_people(users: Sequence[User], actor: Actor, now: datetime) -> lis
         for row in going
     ])  # fmt: skip
     return refusals
+
+
+def deactivate_person(user: User, actor: Actor, now: datetime, *, release_number: bool = False) -> None:
+    """One user. Refusal: as `refusals_to_deactivate`."""
+    (refusal,) = deactivate_people([user], actor, now, release_numbers=release_number)
+    if refusal is not None:
+        raise refusal
+
+
+def reactivate_person(user: User, actor: Actor, now: datetime) -> None:
+    """One user. Refusal: as `reactivate_people`."""
+    (refusal,) = reactivate_people([user], actor, now)
+    if refusal is not None:
+        raise refusal
 
 
 def refusals_to_deactivate(users: Sequence[User], actor: Actor) -> list[Refusal | None]:

@@ -29,7 +29,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from provisioning import account_link
-from provisioning.activation import deactivate_people, reactivate_people, refusals_to_deactivate
+from provisioning.activation import (
+    deactivate_people,
+    deactivate_person,
+    reactivate_people,
+    reactivate_person,
+    refusals_to_deactivate,
+)
 from provisioning.authority import Authority
 from provisioning.changes import Actor, change_of, record_many
 from provisioning.models import Organization, Role, User
@@ -46,10 +52,12 @@ __all__ = [
     "create_people",
     "create_person",
     "deactivate_people",
+    "deactivate_person",
     "edit_person",
     "lock_people",
     "plan_edit",
     "reactivate_people",
+    "reactivate_person",
     "refusals_of",
     "refusals_of_new",
     "refusals_to_deactivate",

@@ -149,6 +149,18 @@ def test_a_location_administrator_reaches_the_named_locations_only(user: User, o
     assert codes(reactivate_people([elsewhere], actor, NOW)) == ["unknown_location"]
 
 
+def test_the_number_is_released_when_that_is_asked_for(full_admin: User, user: User, organization: Organization) -> None:
+    number, kept = user.primary_number, factories.texting_user(organization)
+    with recorded() as heard:
+        assert codes(deactivate_people([user, full_admin], by(full_admin), NOW, release_numbers=True)) == [
+            "", "own_account",
+        ]  # fmt: skip
+    number.refresh_from_db()
+    assert (number.user_id, number.active) == (None, True)
+    assert User.objects.get(pk=kept.pk).primary_number
+    assert [change.action for change in heard] == ["user.primary_number_changed", "user.deactivated"]
+
+
 def test_officers_are_told_when_one_of_them_goes_and_comes_back(
     full_admin: User, officer: User, organization: Organization
 ) -> None:
