@@ -70,6 +70,9 @@ _LOCATION_DECIDES = Q(location__organization_id=F("organization_id")) & Q(
 )
 
 
+ORGANIZATION_ON = Q(organization__texting_enabled=True)
+
+
 class EnablementColumns(TypedDict):
     """What `annotate_enablement()` adds."""
 
@@ -77,11 +80,14 @@ class EnablementColumns(TypedDict):
     enablement_source: str
 
 
-def annotate_enablement(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User, EnablementColumns]]:
-    """Add `effective_enabled` and `enablement_source`, the same as `resolve()` says."""
+def annotate_enablement(
+    queryset: QuerySet[User], *, organization_on: Q | bool = ORGANIZATION_ON
+) -> QuerySet[WithAnnotations[User, EnablementColumns]]:
+    """Add `effective_enabled` and `enablement_source`, the same as `resolve()` says; users of one organization can be
+    told whether its switch is on."""
     return queryset.annotate(
         effective_enabled=Case(
-            When(enabled_if(organization_on=Q(organization__texting_enabled=True)), then=Value(True)),
+            When(enabled_if(organization_on=organization_on), then=Value(True)),
             default=Value(False),
             output_field=BooleanField(),
         ),
@@ -105,6 +111,24 @@ def enabled_if(*, organization_on: Q | bool) -> Q:
     if organization_on is not True:
         by_organization &= organization_on
     return by_user | by_location | by_organization
+
+
+def disabled_if(*, organization_on: bool) -> Q:
+    """The opposite of `enabled_if()`, spelled out: never NULL."""
+    by_user = Q(texting_setting=TextingSetting.OFF)
+    deferring = Q(texting_setting=TextingSetting.DEFAULT)
+    by_location = deferring & _LOCATION_DECIDES & Q(location__texting_setting=TextingSetting.OFF)
+    if organization_on:
+        return by_user | by_location
+    return by_user | by_location | (deferring & _no_location_decides())
+
+
+def decided_by(source: Source) -> Q:
+    """Users whose effective value comes from there."""
+    if source is Source.USER:
+        return Q(texting_setting__in=[TextingSetting.ON, TextingSetting.OFF])
+    deferring = Q(texting_setting=TextingSetting.DEFAULT)
+    return deferring & (_LOCATION_DECIDES if source is Source.LOCATION else _no_location_decides())
 
 
 def _no_location_decides() -> Q:

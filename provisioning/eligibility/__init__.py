@@ -7,11 +7,13 @@ requirements.py        what a requirement is, and the base of every rule
 facts.py               what the Python rules look at
 organization_rules.py  customer_type calling_plan texting_location addon_license healthcare registration
 user_rules.py          location_country location_pstn license primary_number number_capability number_campaign
+known.py               the organization, looked up once: constants in place of what its users' SQL asks about it
 standing.py            the rules put together: checklists, and who can text
 reach.py               how many can
 """
 
 from provisioning.eligibility.facts import OrganizationFacts
+from provisioning.eligibility.known import KnownRoot
 from provisioning.eligibility.organization_rules import ORGANIZATION_RULES
 from provisioning.eligibility.reach import LocationReach, SwitchReach, able_to_text_by_location, switch_reach
 from provisioning.eligibility.requirements import Gate, Requirement, RequirementState
@@ -19,6 +21,7 @@ from provisioning.eligibility.standing import (
     Standing,
     annotate_organization,
     annotate_standing,
+    annotate_status,
     check_location,
     check_organization,
     check_user,
@@ -32,6 +35,7 @@ __all__ = [
     "ORGANIZATION_RULES",
     "USER_RULES",
     "Gate",
+    "KnownRoot",
     "LocationReach",
     "OrganizationFacts",
     "Requirement",
@@ -41,6 +45,7 @@ __all__ = [
     "able_to_text_by_location",
     "annotate_organization",
     "annotate_standing",
+    "annotate_status",
     "check_location",
     "check_organization",
     "check_user",

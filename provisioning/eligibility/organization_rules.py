@@ -16,14 +16,24 @@ from provisioning.eligibility.facts import (
     OrganizationFacts,
     users_at_texting_locations,
 )
-from provisioning.eligibility.requirements import Gate, RequirementState, Root, Rule, met_if
+from provisioning.eligibility.known import KnownRoot
+from provisioning.eligibility.requirements import Condition, Gate, RequirementState, Root, Rule, met_if
 from provisioning.models import Brand, CallingPlan, Campaign, Country
 from provisioning.models.organizations import CustomerType
 
 PLAN_COUNTRIES: Final = (Country.US.value, Country.CA.value)
 
 
-class CustomerTypeRule(Rule[OrganizationFacts]):
+class OrganizationRule(Rule[OrganizationFacts]):
+    """A requirement of the organization: for users of one that is known, it is decided in Python."""
+
+    def where(self, state: RequirementState, root: Root) -> Condition:
+        if isinstance(root, KnownRoot):
+            return self.state(root.facts) is state
+        return super().where(state, root)
+
+
+class CustomerTypeRule(OrganizationRule):
     """An enterprise customer: not online, not trial."""
 
     code = "customer_type"
@@ -52,7 +62,7 @@ class CustomerTypeRule(Rule[OrganizationFacts]):
         )
 
 
-class CallingPlanRule(Rule[OrganizationFacts]):
+class CallingPlanRule(OrganizationRule):
     """A Cisco Calling Plan in the US or Canada."""
 
     code = "calling_plan"
@@ -74,7 +84,7 @@ class CallingPlanRule(Rule[OrganizationFacts]):
         return _("A full administrator buys a Cisco Calling Plan for the US or Canada from the Cisco partner.")
 
 
-class TextingLocationRule(Rule[OrganizationFacts]):
+class TextingLocationRule(OrganizationRule):
     """At least one location in the US or Canada on Cisco PSTN has an active user. Organization page only."""
 
     code = "texting_location"
@@ -96,7 +106,7 @@ class TextingLocationRule(Rule[OrganizationFacts]):
         )
 
 
-class AddonLicenseRule(Rule[OrganizationFacts]):
+class AddonLicenseRule(OrganizationRule):
     """The Business Texting add-on is bought."""
 
     code = "addon_license"
@@ -119,7 +129,7 @@ class AddonLicenseRule(Rule[OrganizationFacts]):
         return _("A full administrator buys the add-on from the Cisco partner. It also covers 10DLC registration.")
 
 
-class HealthcareRule(Rule[OrganizationFacts]):
+class HealthcareRule(OrganizationRule):
     """Not a healthcare customer, or attested that no protected health information is texted."""
 
     code = "healthcare"
@@ -156,7 +166,7 @@ class HealthcareRule(Rule[OrganizationFacts]):
         )
 
 
-class RegistrationRule(Rule[OrganizationFacts]):
+class RegistrationRule(OrganizationRule):
     """A verified 10DLC brand with an active campaign. Gates sending only. Waits for the add-on and the registry."""
 
     code = "registration"
@@ -177,7 +187,7 @@ class RegistrationRule(Rule[OrganizationFacts]):
     def met(self, root: Root) -> Q:
         return Q(Exists(Campaign.objects.filter(REGISTERED, organization_id=OuterRef(root.key))))
 
-    def waiting(self, root: Root) -> Q:
+    def waiting(self, root: Root) -> Condition:
         no_addon = root.where(addon_licenses=0) | root.where(pk__isnull=True)
         brands = Brand.objects.filter(PENDING_BRANDS, organization_id=OuterRef(root.key))
         campaigns = Campaign.objects.filter(PENDING_CAMPAIGNS, organization_id=OuterRef(root.key))

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, F
 
-from provisioning.eligibility.requirements import Gate
-from provisioning.eligibility.standing import able_if_enabled, yes_or_no
+from provisioning.eligibility.known import KnownRoot
+from provisioning.eligibility.requirements import Gate, all_of, as_filter
+from provisioning.eligibility.standing import able_if_enabled
 from provisioning.enablement import enabled_if
 from provisioning.models import Organization, User
 
@@ -37,40 +38,38 @@ class SwitchReach:
 
 
 def able_to_text_by_location(
-    organization: Organization, among: Collection[uuid.UUID] | None = None
+    organization: Organization, among: Collection[uuid.UUID] | None = None, *, root: KnownRoot | None = None
 ) -> dict[uuid.UUID, LocationReach]:
-    """Every location that has active users (or only those `among`), in one aggregate query."""
+    """Every location that has active users (or only those `among`), in one aggregate query; give the root if it is
+    known already."""
     users = User.objects.filter(organization=organization, is_active=True)
     users = users.filter(location__organization_id=F("organization_id"))
     if among is not None:
         users = users.filter(location_id__in=among)
     enabled = enabled_if(organization_on=organization.texting_enabled)
-    rows = (
-        users.annotate(able=yes_or_no(enabled & able_if_enabled(Gate.TEXTING)))
-        .order_by()
-        .values_list("location_id")
-        .annotate(able_users=Count("pk", filter=Q(able=True)), users=Count("pk"))
-    )
+    able = able_if_enabled(Gate.TEXTING, root=root or KnownRoot.of(organization))
+    counts = {"able_users": Count("pk", filter=as_filter(all_of([enabled, able]))), "users": Count("pk")}
+    rows = users.order_by().values_list("location_id").annotate(**counts)
     return {location_id: LocationReach(able, users) for location_id, able, users in rows}
 
 
-def switch_reach(organization: Organization) -> SwitchReach:
-    """One aggregate query. Where the healthcare confirmation is missing nobody can text yet: switching on asks for it,
-    so `able_when_on` counts those who can once it is given."""
+def switch_reach(organization: Organization, *, root: KnownRoot | None = None) -> SwitchReach:
+    """One aggregate query; give the root if it is known already.
+
+    Where the healthcare confirmation is missing nobody can text yet: switching on asks for it, so `able_when_on`
+    counts those who can once it is given.
+    """
     unconfirmed = organization.healthcare and organization.phi_attested_at is None
-    able = able_if_enabled(Gate.TEXTING, assuming=("healthcare",) if unconfirmed else ())
+    assuming = ("healthcare",) if unconfirmed else ()
+    able = able_if_enabled(Gate.TEXTING, assuming=assuming, root=root or KnownRoot.of(organization))
+    on, off = (all_of([able, enabled_if(organization_on=switch)]) for switch in (True, False))
     counts = (
         User.objects.filter(organization=organization, is_active=True)
-        .annotate(
-            able=yes_or_no(able),
-            on=yes_or_no(enabled_if(organization_on=True)),
-            off=yes_or_no(enabled_if(organization_on=False)),
-        )
         .order_by()
         .aggregate(
             users=Count("pk"),
-            able_when_on=Count("pk", filter=Q(able=True, on=True)),
-            able_when_off=Count("pk", filter=Q(able=True, off=True)),
+            able_when_on=Count("pk", filter=as_filter(on)),
+            able_when_off=Count("pk", filter=as_filter(off)),
         )
     )
     return SwitchReach(**counts | ({"able_when_off": 0} if unconfirmed else {}))

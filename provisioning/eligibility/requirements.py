@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
-from django.db.models import Case, CharField, Q, Value, When
+from django.db.models import Case, CharField, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Requirement:
         return not self.met and self.gates is Gate.TEXTING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Root:
     """Where an SQL condition starts from: how it reaches the organization's fields and id."""
 
@@ -76,9 +77,48 @@ class Root:
         """Conditions on fields of the organization."""
         return Q(**{self.prefix + name: value for name, value in conditions.items()})
 
+    @property
+    def own_id(self) -> Any:
+        """The organization's id, to compare another column with."""
+        return F(self.key)
+
 
 FROM_ORGANIZATION = Root(prefix="", key="pk")
 FROM_USER = Root(prefix="organization__", key="organization_id")
+
+Condition = Q | bool
+"""A condition in SQL; True or False where it is decided before the database is asked."""
+NOBODY: Final = Q(pk__in=[])
+
+
+def all_of(conditions: Iterable[Condition]) -> Condition:
+    """AND. False as soon as one is False, True when all are."""
+    found = Q()
+    for condition in conditions:
+        if condition is False:
+            return False
+        if condition is not True:
+            found &= condition
+    return found or True
+
+
+def any_of(conditions: Iterable[Condition]) -> Condition:
+    """OR. True as soon as one is True, False when all are."""
+    found = Q()
+    for condition in conditions:
+        if condition is True:
+            return True
+        if condition is not False:
+            found |= condition
+    return found or False
+
+
+def as_filter(condition: Condition) -> Q:
+    """For `filter()`: False finds nothing, without asking the database."""
+    if isinstance(condition, Q):
+        return condition
+    return Q() if condition else NOBODY
+
 
 FactsT = TypeVar("FactsT", "OrganizationFacts", "PlaceFacts", "UserFacts")
 
@@ -105,9 +145,21 @@ class Rule(ABC, Generic[FactsT]):
     def met(self, root: Root) -> Q:
         """The condition under which `state()` is MET. It may be NULL in SQL, which counts as no."""
 
-    def waiting(self, root: Root) -> Q | None:
-        """The condition under which `state()`, when not MET, is WAITING; None: never."""
-        return None
+    def waiting(self, root: Root) -> Condition:
+        """The condition under which `state()`, when not MET, is WAITING."""
+        return False
+
+    def where(self, state: RequirementState, root: Root) -> Condition:
+        """Users whose `state()` is this one, as a condition that can use an index and, but for MET, is never NULL."""
+        if state is RequirementState.MET:
+            return self.met(root)
+        if state is RequirementState.WAITING:
+            return self.waiting(root)
+        return self.failing(root)
+
+    def failing(self, root: Root) -> Condition:
+        """The condition under which `state()` is NOT_MET, spelled out: NOT leaves NULL as it is."""
+        raise NotImplementedError
 
     def waits_for(self, facts: FactsT) -> str:
         """When WAITING on an earlier requirement, the sentence that names it; otherwise empty."""
@@ -141,13 +193,22 @@ class Rule(ABC, Generic[FactsT]):
             gates=self.gates,
         )
 
-    def state_in_sql(self, root: Root) -> Case:
+    def state_in_sql(self, root: Root) -> Case | Value:
         """`state()` as an SQL expression."""
-        waiting = self.waiting(root)
-        whens = [When(self.met(root), then=Value(RequirementState.MET.value))]
-        if waiting is not None:
-            whens.append(When(waiting, then=Value(RequirementState.WAITING.value)))
-        return Case(*whens, default=Value(RequirementState.NOT_MET.value), output_field=CharField())
+        waiting = if_so(
+            self.where(RequirementState.WAITING, root),
+            Value(RequirementState.WAITING.value, output_field=CharField()),
+            Value(RequirementState.NOT_MET.value, output_field=CharField()),
+        )
+        met = Value(RequirementState.MET.value, output_field=CharField())
+        return if_so(self.where(RequirementState.MET, root), met, waiting)
+
+
+def if_so(condition: Condition, then: Case | Value, otherwise: Case | Value) -> Case | Value:
+    """The one value or the other. A condition that is NULL is no."""
+    if isinstance(condition, Q):
+        return Case(When(condition, then=then), default=otherwise, output_field=then.output_field)
+    return then if condition else otherwise
 
 
 def met_if(condition: bool) -> RequirementState:

