@@ -9,7 +9,7 @@ A user's own unmet requirements (no number, say) don't refuse the override: it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,9 @@ from provisioning.eligibility import Requirement, check_location, check_organiza
 from provisioning.models import Location, Organization, TextingSetting, User
 from provisioning.policies import accepted_policy, confirmed_attestation
 from provisioning.refusals import Refusal
+
+MOST_USERS = 500
+"""Of one transaction: the audit log's head is locked as long as it lasts."""
 
 
 @transaction.atomic
@@ -85,7 +88,7 @@ def set_location_texting(location: Location, setting: str, actor: Actor, now: da
     if _changes(row.texting_setting, setting):
         if setting == TextingSetting.ON:
             _refuse_unless_ready(row.organization, check_location(row))
-        _write_setting(row, setting, "location.texting_changed", actor)
+        _write_setting(row, setting, actor)
     return row
 
 
@@ -96,11 +99,56 @@ def set_user_texting(user: User, setting: str, actor: Actor, now: datetime) -> U
     Refusal on switching on: as for the organization.
     """
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    if _changes(row.texting_setting, setting):
-        if setting == TextingSetting.ON and row.organization is not None:
-            _refuse_unless_ready(row.organization, check_organization(row.organization, for_user=True))
-        _write_setting(row, setting, "user.texting_changed", actor)
+    (refusal,) = _set_users([row], setting, actor)
+    if refusal is not None:
+        raise refusal
     return row
+
+
+@transaction.atomic
+def set_users_texting(users: Sequence[User], setting: str, actor: Actor, now: datetime) -> list[Refusal | None]:
+    """The same for at most 500 users of one organization: what was refused, in their order. They get the setting.
+
+    Locks them in the order of their ids; whoever has it already is neither written nor audited.
+    """
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in=[user.pk for user in users]).order_by("pk")
+    fresh = dict(rows.values_list("pk", "texting_setting"))
+    for user in users:
+        user.texting_setting = fresh[user.pk]
+    return _set_users(users, setting, actor)
+
+
+def _set_users(rows: Sequence[User], setting: str, actor: Actor) -> list[Refusal | None]:
+    """One look at the organization, one UPDATE and one batch of audit events, however many rows there are."""
+    if len({row.organization_id for row in rows}) > 1 or len(rows) > MOST_USERS:
+        raise ValueError(f"At most {MOST_USERS} users of one organization a transaction.")
+    differing = [row for row in rows if _changes(row.texting_setting, setting)]
+    refusal = _refusal_to_switch_on(differing[0]) if differing and setting == TextingSetting.ON else None
+    if differing and refusal is None:
+        _write_settings(differing, setting, actor)
+    return [refusal if row.texting_setting != setting else None for row in rows]
+
+
+def _refusal_to_switch_on(user: User) -> Refusal | None:
+    """The organization's, so the same for each of its users."""
+    if user.organization is not None:
+        try:
+            _refuse_unless_ready(user.organization, check_organization(user.organization, for_user=True))
+        except Refusal as refusal:
+            return refusal
+    return None
+
+
+def _write_settings(rows: Sequence[User], setting: str, actor: Actor) -> None:
+    before = [row.texting_setting for row in rows]
+    User.objects.filter(pk__in=[row.pk for row in rows]).update(texting_setting=setting)
+    for row in rows:
+        row.texting_setting = setting
+    record_many([
+        change_of("user.texting_changed", actor, row, organization_id=row.organization_id,
+                  before={"setting": was}, after={"setting": setting})
+        for row, was in zip(rows, before, strict=True)
+    ])  # fmt: skip
 
 
 def _changes(current: str, setting: str) -> bool:
@@ -109,11 +157,11 @@ def _changes(current: str, setting: str) -> bool:
     return current != setting
 
 
-def _write_setting(row: Location | User, setting: str, action: str, actor: Actor) -> None:
+def _write_setting(row: Location, setting: str, actor: Actor) -> None:
     before, row.texting_setting = row.texting_setting, setting
     row.save(update_fields=["texting_setting"])
     record_target(
-        action, actor, row, organization_id=row.organization_id,
+        "location.texting_changed", actor, row, organization_id=row.organization_id,
         before={"setting": before}, after={"setting": setting},
     )  # fmt: skip
 

@@ -10,7 +10,12 @@ import pytest
 from provisioning.changes import Actor, changed
 from provisioning.models import Brand, CallingPlan, Location, Organization, User
 from provisioning.refusals import Refusal
-from provisioning.texting import set_location_texting, set_organization_texting, set_user_texting
+from provisioning.texting import (
+    set_location_texting,
+    set_organization_texting,
+    set_user_texting,
+    set_users_texting,
+)
 from tests import factories
 from tests.provisioning.recorded import recorded
 
@@ -212,3 +217,51 @@ def test_nothing_is_written_when_it_cannot_be_audited(user: User, actor: Actor) 
     finally:
         changed.disconnect(fail)
     assert User.objects.get(pk=user.pk).texting_setting == "default"
+
+
+def test_many_users_are_switched_as_one_is(organization: Organization, user: User, actor: Actor) -> None:
+    others = [factories.UserFactory(location=user.location) for _each in range(3)]
+    already = factories.UserFactory(location=user.location, texting_setting="off")
+    people = [user, *others, already]
+    with recorded() as changes:
+        assert set_users_texting(people, "off", actor, LATER) == [None] * 5
+    assert set(User.objects.filter(pk__in=[each.pk for each in people]).values_list("texting_setting", flat=True)) == {
+        "off"
+    }
+    assert {each.texting_setting for each in people} == {"off"}
+    assert [change.target_id for change in changes] == [str(each.pk) for each in [user, *others]]
+    assert {(change.action, change.before["setting"], change.after["setting"]) for change in changes} == {
+        ("user.texting_changed", "default", "off")
+    }
+
+
+def test_what_stops_one_user_from_being_switched_on_stops_many(off: Organization, user: User, actor: Actor) -> None:
+    already = factories.UserFactory(location=user.location, texting_setting="on")
+    with recorded() as changes:
+        refusal, nothing = set_users_texting([user, already], "on", actor, LATER)
+    assert refusal is not None
+    assert (refusal.code, nothing, changes) == ("acceptable_use_not_accepted", None, [])
+    user.refresh_from_db()
+    assert user.texting_setting == "default"
+
+
+def test_a_row_that_changed_since_it_was_read_is_written_from_what_it_is(user: User, actor: Actor) -> None:
+    stale = User.objects.get(pk=user.pk)
+    set_user_texting(user, "off", actor, LATER)
+    with recorded() as changes:
+        set_users_texting([stale], "off", actor, LATER)
+    assert changes == []
+
+
+def test_users_of_two_organizations_are_not_switched_at_once(user: User, stranger: User, actor: Actor) -> None:
+    with pytest.raises(ValueError, match="one organization"):
+        set_users_texting([user, stranger], "off", actor, LATER)
+
+
+def test_the_statements_of_many_switches_do_not_grow_with_the_users(
+    user: User, actor: Actor, django_assert_num_queries: Any
+) -> None:
+    people = [factories.UserFactory(location=user.location) for _each in range(20)]
+    set_users_texting([user], "off", actor, LATER)  # the chain's first event takes more
+    with django_assert_num_queries(10):
+        set_users_texting(people, "on", actor, LATER)
