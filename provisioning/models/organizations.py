@@ -114,9 +114,10 @@ class Location(models.Model):
     emergency_city = models.CharField(_("city"), max_length=100, blank=True, default="")
     emergency_state = models.CharField(_("state or province"), max_length=60, blank=True, default="")
     emergency_postal_code = models.CharField(_("postal code"), max_length=16, blank=True, default="")
-    main_number = models.OneToOneField(
+    # One of its own numbers. What has moved away since, or was given up, counts as none (location_facts.py).
+    main_number = models.ForeignKey(
         "provisioning.PhoneNumber", verbose_name=_("main number"), null=True, blank=True, on_delete=models.PROTECT,
-        related_name="main_number_of", help_text=_("One of the location's own numbers."),
+        related_name="+",
     )  # fmt: skip
     sort_name = models.CharField(max_length=200, editable=False, default="")
     search_text = models.TextField(editable=False, default="")
