@@ -123,17 +123,17 @@ def _set_users(rows: Sequence[User], setting: str, actor: Actor) -> list[Refusal
     if len({row.organization_id for row in rows}) > 1 or len(rows) > MOST_USERS:
         raise ValueError(f"At most {MOST_USERS} users of one organization a transaction.")
     differing = [row for row in rows if _changes(row.texting_setting, setting)]
-    refusal = _refusal_to_switch_on(differing[0]) if differing and setting == TextingSetting.ON else None
+    refusal = refusal_to_switch_on(differing[0].organization) if differing and setting == TextingSetting.ON else None
     if differing and refusal is None:
         _write_settings(differing, setting, actor)
     return [refusal if row.texting_setting != setting else None for row in rows]
 
 
-def _refusal_to_switch_on(user: User) -> Refusal | None:
-    """The organization's, so the same for each of its users."""
-    if user.organization is not None:
+def refusal_to_switch_on(organization: Organization | None) -> Refusal | None:
+    """Why a user can't be overridden to On: the organization's reason, so the same for each of its users."""
+    if organization is not None:
         try:
-            _refuse_unless_ready(user.organization, check_organization(user.organization, for_user=True))
+            _refuse_unless_ready(organization, check_organization(organization, for_user=True))
         except Refusal as refusal:
             return refusal
     return None
