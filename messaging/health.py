@@ -58,6 +58,11 @@ class Health:
     oldest_due_at: datetime | None
 
     @property
+    def percent(self) -> float:
+        """Of the texts that the carriers answered lately, those in trouble."""
+        return self.sending.share * 100
+
+    @property
     def receipts_slow(self) -> bool:
         return self.receipt_delay is not None and self.receipt_delay > SLOW_RECEIPTS
 

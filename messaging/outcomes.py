@@ -113,4 +113,4 @@ def recount(organization: Organization) -> None:
         OutcomeDelta.objects.filter(organization=organization, day__in=days).delete()
         OutcomeDay.objects.filter(organization=organization, day__in=days).delete()
         OutcomeDay.objects.bulk_create(OutcomeDay(organization=organization, **row) for row in rows)
-    sum_days(organization, date.min)
+    sum_days(organization, date(2000, 1, 1))

@@ -32,6 +32,7 @@ class Section:
 def _pages() -> list[tuple[str, str, str, str, Permission]]:
     """Section, label, URL name, icon, permission; in the order shown. Only pages that exist."""
     return [
+        ("", _("Overview"), "overview", "home", Permission.VIEW_ORGANIZATION),
         ("", _("Alerts"), "alerts", "bell", Permission.VIEW_ALERTS),
         ("", _("Inbox"), "inbox", "inbox", Permission.USE_INBOX),
         (_("Management"), _("Users"), "users", "users", Permission.VIEW_USERS),

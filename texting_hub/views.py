@@ -21,7 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if user.is_staff:
         return redirect("admin:index")
     if Permission.VIEW_ORGANIZATION in granted:
-        return redirect("service_settings")
+        return redirect("overview")
     if Permission.VIEW_USERS in granted:
         return redirect("users")
     if Permission.READ_RETAINED_MESSAGES in granted:

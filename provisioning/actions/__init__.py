@@ -9,7 +9,6 @@ from provisioning.actions import (
     alerts,
     locations,
     numbers,
-    overview,
     people,
     registration,
     sign_in,
@@ -29,5 +28,4 @@ ACTIONS: Final[dict[str, Promise]] = {
     **sign_in.ACTIONS,
     **tokens.ACTIONS,
     **alerts.ACTIONS,
-    **overview.ACTIONS,
 }

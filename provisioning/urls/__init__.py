@@ -7,7 +7,6 @@ from provisioning.urls import (
     alerts,
     locations,
     numbers,
-    overview,
     people,
     registration,
     sign_in,
@@ -16,7 +15,7 @@ from provisioning.urls import (
     tokens,
 )
 
-_NOUNS = (texting, people, locations, numbers, registration, tasks, account, sign_in, tokens, alerts, overview)
+_NOUNS = (texting, people, locations, numbers, registration, tasks, account, sign_in, tokens, alerts)
 
 urlpatterns: list[URLPattern] = [pattern for noun in _NOUNS for pattern in noun.urlpatterns]
 

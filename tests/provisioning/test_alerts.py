@@ -166,7 +166,7 @@ def test_the_page_is_read_fifty_at_a_time_with_few_queries(
 ) -> None:
     alerts.observe("leak", {(organization.pk, str(n)): {"room": f"room {n:03}"} for n in range(60)}, timezone.now())
     browser = signed_in_as(full_admin)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         answer = browser.get(reverse("alerts"))
     assert len(answer.context["rows"]) == 50
     second = browser.get(reverse("alerts"), {"before": answer.context["older"]})

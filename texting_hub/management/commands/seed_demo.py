@@ -17,6 +17,7 @@ from provisioning.models import Organization, User
 from texting_hub.demonstration.carrier import connect_simulator
 from texting_hub.demonstration.customers import CONTOSO_ID, NORTHWIND_ID, make_contoso, make_northwind, make_operator
 from texting_hub.demonstration.history import write_history
+from texting_hub.demonstration.traffic import write_traffic
 
 SECRETS = ("DEMO_PASSWORD", "SIMULATOR_API_KEY", "SIMULATOR_WEBHOOK_SECRET")
 
@@ -50,6 +51,7 @@ class Command(BaseCommand):
             make_contoso(password)
             make_operator(password)
             write_history(account, now)
+            write_traffic(Organization.objects.get(pk=NORTHWIND_ID), now)
         _keep_password(os.environ["DEMO_PASSWORD"])
         return str(account.pk)
 

@@ -1,9 +1,0 @@
-"""What the audit log says of overview: an action's code, and its words."""
-
-from __future__ import annotations
-
-from typing import Final
-
-from django.utils.functional import Promise
-
-ACTIONS: Final[dict[str, Promise]] = {}

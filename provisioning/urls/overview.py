@@ -1,7 +1,0 @@
-"""Addresses of overview: pages, and their part of /api/v1/."""
-
-from django.urls import URLPattern
-
-urlpatterns: list[URLPattern] = []
-
-api_urlpatterns: list[URLPattern] = []
