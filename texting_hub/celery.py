@@ -36,6 +36,12 @@ BEAT = {
     "alerts of the house, and the mail of all": {"task": "provisioning.watch", "schedule": 60.0},
     "late purges": {"task": "compliance.watch_purges", "schedule": 900.0},
     "the audit log, every night": {"task": "compliance.watch_audit_log", "schedule": crontab(hour=3, minute=30)},
+    "registrations without an answer": {
+        "task": "provisioning.reconcile_registrations",
+        "schedule": 10.0,
+        "options": {"expires": 20},
+    },
+    "campaigns to be renewed": {"task": "provisioning.watch_renewals", "schedule": crontab(minute=35)},
     "exports whose worker vanished": {"task": "compliance.resume_exports", "schedule": 15.0},
     "exports past their end": {"task": "compliance.expire_exports", "schedule": crontab(minute=15)},
     "purges whose worker vanished": {"task": "compliance.resume_purges", "schedule": 600.0},
