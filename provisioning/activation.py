@@ -20,7 +20,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from provisioning import account_link
+from provisioning import account_life
 from provisioning.authority import Authority
 from provisioning.changes import Actor, change_of, record_many
 from provisioning.models import ApiToken, Role, User
@@ -44,7 +44,7 @@ def deactivate_people(
     ids = [row.pk for row in going]
     User.objects.filter(pk__in=ids).update(is_active=False)
     ApiToken.objects.filter(user_id__in=ids, revoked_at__isnull=True).update(revoked_at=now)
-    account_link.end_sessions(ids)
+    account_life.end_sessions(ids)
     if release_numbers:
         assign_many([(row, None) for row in going], actor, now)
     _tell(going, roles, "officer_deactivated", _("A compliance officer was deactivated"), actor)

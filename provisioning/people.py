@@ -28,7 +28,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from provisioning import account_link
+from provisioning import account_life
 from provisioning.activation import (
     deactivate_people,
     deactivate_person,
@@ -148,7 +148,7 @@ def create_people(
         for user in users
     ])  # fmt: skip
     if invite and users:
-        account_link.invite(users, actor, now)
+        account_life.invite(users, actor, now)
     return users
 
 

@@ -149,7 +149,9 @@ def test_a_location_administrator_reaches_the_named_locations_only(user: User, o
     assert codes(reactivate_people([elsewhere], actor, NOW)) == ["unknown_location"]
 
 
-def test_the_number_is_released_when_that_is_asked_for(full_admin: User, user: User, organization: Organization) -> None:
+def test_the_number_is_released_when_that_is_asked_for(
+    full_admin: User, user: User, organization: Organization
+) -> None:
     number, kept = user.primary_number, factories.texting_user(organization)
     with recorded() as heard:
         assert codes(deactivate_people([user, full_admin], by(full_admin), NOW, release_numbers=True)) == [
