@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from provisioning import links, mail, mail_words
 from provisioning.changes import Actor, change_of, record_many
+from provisioning.devices import device
 from provisioning.models import Organization, Session, User
 from provisioning.refusals import Refusal
 from provisioning.roles import assignments_of
@@ -72,6 +74,34 @@ def end_sessions(user_ids: Iterable[uuid.UUID]) -> int:
     return of_which.get(Session._meta.label, 0)
 
 
+def sessions_of(user: User, now: datetime) -> list[Session]:
+    """The user's sessions that have not expired, the one last seen first."""
+    return list(Session.objects.filter(user=user, expire_date__gt=now).order_by("-last_seen_at", "session_key"))
+
+
+def end_session(user: User, session: Session, actor: Actor) -> None:
+    """End one session of the user. What has ended meanwhile is left alone."""
+    with transaction.atomic():
+        count, _which = Session.objects.filter(pk=session.pk, user=user).delete()
+        if count:
+            before = {"device": device(session.user_agent), "address": session.address}
+            _record_ended("user.session_ended", user, actor, before)
+
+
+def end_other_sessions(user: User, session_key: str, actor: Actor | None = None) -> int:
+    """End all but one. Recorded when somebody asked for it, not when it follows from another act."""
+    with transaction.atomic():
+        _count, which = Session.objects.filter(user=user).exclude(session_key=session_key).delete()
+        ended = which.get(Session._meta.label, 0)
+        if ended and actor is not None:
+            _record_ended("user.sessions_ended", user, actor, {"sessions": ended})
+    return ended
+
+
+def _record_ended(action: str, user: User, actor: Actor, before: dict[str, Any]) -> None:
+    record_many([change_of(action, actor, user, organization_id=user.organization_id, before=before)])
+
+
 def needs_second_factor(user: User) -> bool:
     """Whether the user's roles ask for one: any administrator's role, compliance officer, provider operator."""
     return user.is_staff or bool(assignments_of(user))
@@ -79,7 +109,7 @@ def needs_second_factor(user: User) -> bool:
 
 def has_second_factor(user: User) -> bool:
     """Whether the user has a passkey or an authenticator app."""
-    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
 
 
 def _organization_names(users: Sequence[User]) -> dict[uuid.UUID | None, str]:

@@ -13,18 +13,17 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, MultiFernet
-from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from provisioning.models import User
+from provisioning.sealing import keyring
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Signing in. Single sign-on will come through the same stages."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -49,18 +48,18 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """texting_hub/proxy.py sets it; no header that anybody can send."""
-        return request.META.get("REMOTE_ADDR", "")
+        return str(request.META.get("REMOTE_ADDR", ""))
 
 
-class MfaAdapter(DefaultMFAAdapter):
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Authenticator apps, recovery codes and passkeys."""
 
     def encrypt(self, text: str) -> str:
         """At rest under settings.FIELD_KEYS: the first key seals, every key opens."""
-        return _keyring().encrypt(text.encode()).decode()
+        return keyring().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _keyring().decrypt(encrypted_text.encode()).decode()
+        return keyring().decrypt(encrypted_text.encode()).decode()
 
     def get_totp_label(self, user: User) -> str:
         return user.email
@@ -80,7 +79,3 @@ def host_of(request: HttpRequest) -> str:
     """The host name without the port."""
     host = request.get_host()
     return host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-
-
-def _keyring() -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in settings.FIELD_KEYS])

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 
 from provisioning.models import ApiToken
 from provisioning.roles import Permission, permissions_of
+from provisioning.second_factor_gate import is_missing
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -32,6 +33,10 @@ class DeclaredAccess(BasePermission):
         user: Any = request.user
         if not user.is_authenticated:
             return False
+        if request.auth is None and is_missing(request._request):
+            raise exceptions.PermissionDenied(
+                _("Your role needs a second factor. Set one up in the portal first."), code="second_factor_required"
+            )
         method = "GET" if request.method == "HEAD" else request.method or ""
         if not hasattr(view, method.lower()) or method == "OPTIONS":
             return True  # The view itself answers 405.

@@ -66,6 +66,13 @@ class OperatorSite(admin.AdminSite):
         """The hub's own sign-out; 307 keeps it a POST."""
         return HttpResponseRedirect(reverse("sign_out"), preserve_request=True)
 
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The hub's own page, which ends the other sessions and writes it down."""
+        return redirect("change_password")
+
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return redirect("security")
+
 
 class RecordedAdmin(ModelAdmin):
     """A model as operators see it: nothing is deleted, every write is recorded."""

@@ -32,6 +32,11 @@ def note_sign_in(request: HttpRequest, user: User) -> None:
     }
 
 
+def signed_in_at(request: HttpRequest) -> datetime | None:
+    """When this session was opened."""
+    return parse_datetime(request.session.get(_ABOUT, {}).get("at", ""))
+
+
 class SessionStore(DatabaseStore):
     """Django's database sessions in our table."""
 
@@ -41,7 +46,7 @@ class SessionStore(DatabaseStore):
 
     def load(self) -> dict[str, Any]:
         """The content; notes that the session is in use."""
-        session = self._get_session_from_db()
+        session: Any = self._get_session_from_db()  # type: ignore[attr-defined]  # Django's own, not in its stubs
         if session is None:
             return {}
         _touch(session, timezone.now())
@@ -49,7 +54,7 @@ class SessionStore(DatabaseStore):
         return content
 
     async def aload(self) -> dict[str, Any]:
-        session = await self._aget_session_from_db()
+        session: Any = await self._aget_session_from_db()  # type: ignore[attr-defined]
         return self.decode(session.session_data) if session is not None else {}
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:

@@ -8,24 +8,57 @@ blanks them in the signal. What the page says is the same in every case (no acco
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from provisioning.changes import Actor, Change, record, record_target
 from provisioning.lock_out import attempted_name
 from provisioning.models import User
 from provisioning.session_store import note_sign_in
 
+METHODS: Final = {
+    "password": gettext_lazy("password"),
+    "totp": gettext_lazy("authenticator app"),
+    "webauthn": gettext_lazy("passkey"),
+    "recovery_codes": gettext_lazy("recovery code"),
+}
+_WITH: Final = "signing_in_with"
+
 
 def record_signed_in(sender: Any, request: HttpRequest | None, user: User, **kwargs: Any) -> None:
     """user.signed_in. A sign-in that can't be recorded fails."""
     if request is not None:
         note_sign_in(request, user)
+    by = getattr(request, _WITH, "")
     with transaction.atomic():
-        record_target("user.signed_in", _by(user, request), user, organization_id=user.organization_id)
+        record_target(
+            "user.signed_in", _by(user, request), user, organization_id=user.organization_id,
+            after={"with": by} if by else {},
+        )  # fmt: skip
+
+
+def signing_in_with(request: HttpRequest, *methods: str) -> None:
+    """What the person showed, for the audit log: `password`, `totp`, `webauthn`, `recovery_codes`."""
+    setattr(request, _WITH, ", ".join(str(METHODS[method]) for method in methods))
+
+
+def record_second_step_failed(request: HttpRequest, user: User) -> None:
+    """user.second_factor_failed: somebody knows the password and not the rest."""
+    with transaction.atomic():
+        record_target(
+            "user.second_factor_failed", Actor(None, user.email, "portal", _ip(request)), user,
+            organization_id=user.organization_id,
+        )  # fmt: skip
+
+
+def record_passkey_failed(request: HttpRequest, user: User | None) -> None:
+    """user.sign_in_failed, with a passkey that is not the user's, or nobody's."""
+    named = user.email if user is not None else mask("")
+    _record_failed(named, user, request, {"with": str(METHODS["webauthn"])})
 
 
 def record_signed_out(sender: Any, request: HttpRequest | None, user: User | None, **kwargs: Any) -> None:
@@ -42,6 +75,10 @@ def record_sign_in_failed(
     typed = attempted_name(request, credentials)
     account = User.objects.filter(email_key=typed).first()
     named = account.email if account else mask(typed)
+    _record_failed(named, account, request, {})
+
+
+def _record_failed(named: str, account: User | None, request: HttpRequest | None, after: dict[str, str]) -> None:
     with transaction.atomic():
         record(
             Change(
@@ -51,6 +88,7 @@ def record_sign_in_failed(
                 target_type="user",
                 target_id=str(account.pk) if account else "",
                 target_label=named,
+                after=after,
             )
         )
 

@@ -56,6 +56,7 @@ BEAT = {
         "options": {"expires": 10},
     },
     "tasks that ended 30 days ago": {"task": "provisioning.remove_old_tasks", "schedule": crontab(hour=4, minute=0)},
+    "sessions past their end": {"task": "provisioning.clear_sessions", "schedule": crontab(hour=3, minute=30)},
     "nightly purge": {"task": "compliance.purge_messages", "schedule": crontab(hour=2, minute=0)},
 }
 

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "provisioning.apps.OperatorAdminConfig",
     "rest_framework",
     "drf_spectacular",
@@ -75,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "provisioning.second_factor_gate.SecondFactorMiddleware",
     "texting_hub.throttling.PageThrottleMiddleware",
     "axes.middleware.AxesMiddleware",
 ]

@@ -3,6 +3,6 @@
 Phone numbers are registered by messaging/admin.py, which knows the carriers that numbers send through.
 """
 
-from provisioning.admin import access, alerts, organizations, people, registration
+from provisioning.admin import access, alerts, mail, organizations, people, registration
 
-__all__ = ["access", "alerts", "organizations", "people", "registration"]
+__all__ = ["access", "alerts", "mail", "organizations", "people", "registration"]

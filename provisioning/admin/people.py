@@ -8,8 +8,12 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from provisioning import account_life, second_factors
+from provisioning.changes import Actor
 from provisioning.models import User
 from provisioning.models.choices import fold
 from provisioning.operators import AnyModelForm, RecordedAdmin
@@ -55,6 +59,7 @@ class UserAdmin(RecordedAdmin):
     list_select_related = ("organization", "location")
     search_fields = ("search_text", "organization__name")
     autocomplete_fields = ("organization", "location")
+    actions = ("send_invitation_again", "remove_second_factors")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Members only: operators are no part of what operators manage here."""
@@ -62,6 +67,25 @@ class UserAdmin(RecordedAdmin):
         return members
 
     def save_model(self, request: HttpRequest, obj: User, form: AnyModelForm, change: bool) -> None:
+        """A new user chooses a password through an invitation; a deactivated one is signed out at once."""
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        if not change:
+            account_life.invite([obj], Actor.of_request(request, via="admin"), timezone.now())
+        elif not obj.is_active:
+            account_life.end_sessions([obj.pk])
+
+    @admin.action(description=gettext_lazy("Send the invitation again"), permissions=["change"])
+    def send_invitation_again(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        """To those who have not chosen a password yet; the earlier links are void."""
+        actor, now = Actor.of_request(request, via="admin"), timezone.now()
+        invited = sum(len(account_life.invite([user], actor, now)) for user in chosen.order_by("pk"))
+        self.message_user(request, _("Invited: %(count)d.") % {"count": invited})
+
+    @admin.action(description=gettext_lazy("Remove second factors (devices lost)"), permissions=["change"])
+    def remove_second_factors(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        """For people who lost every device. They sign in with their password, and set a new one up."""
+        actor, now = Actor.of_request(request, via="admin"), timezone.now()
+        removed = sum(second_factors.remove_all(user, actor, now) for user in chosen.order_by("pk"))
+        self.message_user(request, _("Removed the second factors of: %(count)d.") % {"count": removed})

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,8 +27,6 @@ class Session(AbstractBaseSession):
     user_agent = models.CharField(max_length=300, blank=True)
     signed_in_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
-
-    objects = BaseSessionManager["Session"]()
 
     class Meta:
         verbose_name = _("session")

@@ -1,0 +1,66 @@
+"""Whoever needs a second factor gets nowhere without one: pages by the middleware, the API by its permission class.
+
+A session shows it once, at sign-in or when the factor is set up, and remembers; so a request costs no query more.
+Deliberately outside: public pages, signing out, and the pages on which a factor is set up or shown.
+API tokens are not sessions: their user made them, and revokes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django_htmx.http import HttpResponseClientRedirect
+
+from provisioning import demonstration
+from provisioning.account_life import has_second_factor, needs_second_factor
+
+SHOWN: Final = "second_factor_shown"
+OPEN: Final = frozenset({
+    "sign_out", "second_factor_setup", "confirm", "confirm_options",
+    "add_authenticator", "add_passkey", "add_passkey_options",
+})  # fmt: skip
+
+
+def note_shown(request: HttpRequest) -> None:
+    """This session has shown a second factor."""
+    request.session[SHOWN] = True
+
+
+def was_shown(request: HttpRequest) -> bool:
+    return bool(request.session.get(SHOWN))
+
+
+def is_missing(request: HttpRequest) -> bool:
+    """Whether this session still owes a second factor. The session is asked first, then roles (read once a request)."""
+    user: Any = request.user
+    if not settings.SECOND_FACTOR_REQUIRED or not user.is_authenticated or was_shown(request):
+        return False
+    return needs_second_factor(user) and not demonstration.is_exempt(user)
+
+
+class SecondFactorMiddleware:
+    """To the set-up page, and nowhere else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if getattr(view, "access", "undeclared") is None or (match is not None and match.view_name in OPEN):
+            return None
+        if request.path.startswith("/api/v1/") or not is_missing(request):
+            return None
+        page = "confirm" if has_second_factor(_user(request)) else "second_factor_setup"
+        answer = redirect(page)
+        return HttpResponseClientRedirect(answer["Location"]) if getattr(request, "htmx", False) else answer
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.user
