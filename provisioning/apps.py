@@ -9,8 +9,11 @@ class ProvisioningConfig(AppConfig):
     verbose_name = _("Provisioning")
 
     def ready(self) -> None:
-        """Write sign-ins, sign-outs and failed sign-ins to the audit log."""
-        from provisioning import sign_in  # noqa: PLC0415  (apps must be loaded first)
+        """Write sign-ins, sign-outs and failed sign-ins to the audit log; make the kinds of tasks known."""
+        from provisioning import (  # noqa: PLC0415  (apps must be loaded first)
+            number_tasks,  # noqa: F401
+            sign_in,
+        )
 
         sign_in.connect()
 

@@ -2,7 +2,7 @@
 
 What must never happen: two users with one number, or one user with two. Both are database constraints, so a number is
 taken from its old user before it is given to the new one, in the same transaction. Here is the only code that writes
-PhoneNumber.user (the operators' admin saves its own form, and calls `keep_tenure`).
+PhoneNumber.user: releasing a number calls `let_go`, the operators' admin saves its own form and calls `keep_tenure`.
 
 Conversations belong to (user, number, counterpart): the new user of a number starts with an empty inbox, the old one
 keeps the history with the composer closed, and reopened once the number comes back. Nothing is copied for that.
@@ -85,6 +85,18 @@ def keep_tenure(number: PhoneNumber, before: uuid.UUID | None, actor: Actor, now
         _close_tenures([_Held(number, before)], actor, now)
     if number.user_id is not None:
         _open_tenures([_Held(number, number.user_id)], actor, now)
+
+
+def let_go(numbers: Sequence[PhoneNumber], actor: Actor, now: datetime) -> list[Change]:
+    """Take locked numbers away from whoever has them: the caller saves `user`, and records these changes with its own.
+
+    The holders are given with the numbers (select_related), and need no lock: nobody is given anything.
+    """
+    wishes = [_Wish(number.user, None, number) for number in numbers if number.user is not None]
+    _close_tenures([_Held(wish.has, wish.user.pk) for wish in wishes if wish.has is not None], actor, now)
+    for number in numbers:
+        number.user = None
+    return [_change(wish, actor) for wish in wishes]
 
 
 def _raise_first(answers: Iterable[Refusal | None]) -> None:

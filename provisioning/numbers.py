@@ -16,7 +16,8 @@ import phonenumbers
 from django.utils.translation import gettext as _
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
-from provisioning.models.choices import TEXTING_COUNTRIES, Country
+from provisioning.countries import name_of
+from provisioning.models.choices import TEXTING_COUNTRIES
 from provisioning.refusals import Refusal
 
 LONGEST_TYPED: Final = 60
@@ -147,14 +148,9 @@ def _refuse_foreign(number: PhoneNumber, region: str) -> None:
         return  # Places that share a country code and look alike: Guernsey and the United Kingdom.
     raise Refusal(
         "foreign_number",
-        _("%(number)s is a number of another country (%(its)s, not %(here)s). Add it at a location of that country.")
-        % {"number": _shown(number), "its": _country(its), "here": _country(region)},
+        _("%(number)s is a number of another country: %(its)s, not %(here)s. Add it at a location there.")
+        % {"number": _shown(number), "its": name_of(its), "here": name_of(region)},
     )
-
-
-def _country(region: str) -> str:
-    names = {str(code): str(label) for code, label in Country.choices}
-    return names.get(region, region)
 
 
 def _shown(number: PhoneNumber) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from provisioning.models import Location, Organization, User
+from provisioning.models import Campaign, Location, Organization, PhoneNumber, User
 from provisioning.roles import administered_locations
 
 
@@ -27,3 +27,15 @@ def locations_in_reach(administrator: User) -> QuerySet[Location]:
     locations = Location.objects.filter(organization=administrator.organization)
     bound_to = administered_locations(administrator)
     return locations if bound_to is None else locations.filter(pk__in=bound_to)
+
+
+def numbers_in_reach(administrator: User) -> QuerySet[PhoneNumber]:
+    """The same for numbers, by their location; those that were released are in reach of the whole organization only."""
+    numbers = PhoneNumber.objects.filter(organization=administrator.organization, organization__isnull=False)
+    bound_to = administered_locations(administrator)
+    return numbers if bound_to is None else numbers.filter(location_id__in=bound_to)
+
+
+def campaigns_in_reach(administrator: User) -> QuerySet[Campaign]:
+    """Campaigns of the administrator's organization: they are of no location."""
+    return Campaign.objects.filter(organization=administrator.organization, organization__isnull=False)

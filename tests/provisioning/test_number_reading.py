@@ -62,8 +62,8 @@ def test_a_number_without_a_country_code_is_of_the_locations_country(typed: str,
         ("1 800 FLOWERS", "toll_free_number", "is toll-free"),
         ("900 555 0123", "premium_number", "premium-rate"),
         ("500 555 0100", "number_kind", "not a number of a place or a mobile phone"),
-        ("+44 113 496 0101", "foreign_number", "another country (GB, not United States)"),
-        ("+1 876 555 0101", "foreign_number", "another country (JM, not United States)"),
+        ("+44 113 496 0101", "foreign_number", "another country: United Kingdom, not United States"),
+        ("+1 876 555 0101", "foreign_number", "another country: Jamaica, not United States"),
     ],
 )
 def test_what_cant_be_a_number_of_a_us_location_says_why(typed: str, code: str, words: str) -> None:
