@@ -8,6 +8,7 @@ A location on Cisco PSTN in the US or Canada needs one; who made the location be
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Final
@@ -121,8 +122,13 @@ def _states_of(country: str) -> dict[str, str]:
 
 def _code_of(typed: str, names: Mapping[str, str]) -> str:
     """`ontario` and `on` as ON; what is neither as typed."""
-    by_name = {fold(name): code for code, name in names.items()}
-    return typed.upper() if typed.upper() in names else by_name.get(fold(typed), typed)
+    by_name = {_plain(name): code for code, name in names.items()}
+    return typed.upper() if typed.upper() in names else by_name.get(_plain(typed), typed)
+
+
+def _plain(name: str) -> str:
+    """Folded, without accents: Québec is Quebec."""
+    return "".join(c for c in unicodedata.normalize("NFKD", fold(name)) if not unicodedata.combining(c))
 
 
 def _form_of(country: str) -> re.Pattern[str]:

@@ -7,7 +7,7 @@ the day, so that hours past midnight are two spans: the evening's until 00:00 an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from itertools import pairwise
@@ -22,8 +22,8 @@ from provisioning.refusals import Refusal
 MOST_SPANS: Final = 8
 """A day has no more spans than this."""
 
-_CLOCK = r"(\d{1,2})(?:[:.h](\d{2}))?\s*([ap]\.?m\.?)?"
-_SPAN = re.compile(rf"{_CLOCK}\s*(?:-|–|—|to)\s*{_CLOCK}", re.ASCII | re.IGNORECASE)
+_CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?\s*([ap])?(?:\.?m\.?)?", re.ASCII | re.IGNORECASE)
+_BETWEEN = re.compile(r"\s*(?:-|–|—|\bto\b)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,31 +78,34 @@ def read_day(typed: str, weekday: int) -> list[Span]:
     """What was typed for one day: `9-17`, `9:00–12:00, 1pm–5pm`; empty is closed. Refusal: `hours_not_understood`."""
     spans = []
     for part in re.split(r"[,;&]|\band\b", typed):
-        if not part.strip():
-            continue
-        found = _SPAN.fullmatch(part.strip())
-        if found is None:
-            raise _not_understood(part.strip())
-        spans.append(Span(weekday, _clock(*found.groups()[:3], part), _clock(*found.groups()[3:], part)))
+        if part.strip():
+            ends = _BETWEEN.split(part.strip())
+            if len(ends) != 2:
+                raise _not_understood(part)
+            spans.append(Span(weekday, _clock(ends[0], part), _clock(ends[1], part)))
     return spans
 
 
-def _clock(hour: str, minute: str | None, half: str | None, part: str) -> time:
-    hours, minutes = int(hour), int(minute or 0)
+def _clock(typed: str, part: str) -> time:
+    """`9`, `9:30`, `9h30`, `9am`, `24:00`."""
+    found = _CLOCK.fullmatch(typed)
+    if found is None:
+        raise _not_understood(part)
+    hours, minutes, half = int(found[1]), int(found[2] or 0), (found[3] or "").lower()
+    if half and not 1 <= hours <= 12:
+        raise _not_understood(part)
     if half:
-        if not 1 <= hours <= 12:
-            raise _not_understood(part.strip())
-        hours = hours % 12 + (12 if half[0].lower() == "p" else 0)
+        hours = hours % 12 + (12 if half == "p" else 0)
     if (hours, minutes) == (24, 0):
         return MIDNIGHT
     if hours > 23 or minutes > 59:
-        raise _not_understood(part.strip())
+        raise _not_understood(part)
     return time(hours, minutes)
 
 
 def _not_understood(part: str) -> Refusal:
     sentence = _("“%(typed)s” is not a time span. Write it like 09:00–17:00, several with a comma.")
-    return Refusal("hours_not_understood", sentence % {"typed": part[:40]})
+    return Refusal("hours_not_understood", sentence % {"typed": part.strip()[:40]})
 
 
 def checked(spans: Iterable[Span]) -> Week:
@@ -116,7 +119,7 @@ def checked(spans: Iterable[Span]) -> Week:
 def _check_day(spans: Sequence[Span]) -> None:
     if not spans:
         return
-    words = {"day": Weekday(spans[0].weekday).label}
+    words = {"day": str(Weekday(spans[0].weekday).label)}
     if len(spans) > MOST_SPANS:
         raise _refusal("too_many_hours", spans[0], _("%(day)s has too many time spans. Give at most 8."), words)
     for span in spans:
@@ -132,7 +135,7 @@ def _check_day(spans: Sequence[Span]) -> None:
             raise _refusal("hours_overlap", later, sentence, words)
 
 
-def _refusal(code: str, span: Span, sentence: str, words: dict[str, object]) -> Refusal:
+def _refusal(code: str, span: Span, sentence: str, words: Mapping[str, object]) -> Refusal:
     return Refusal(code, sentence % words, field="business_hours", weekday=span.weekday)
 
 

@@ -12,7 +12,8 @@ from django.utils.translation import ngettext
 from provisioning import countries
 from provisioning.addresses import Address
 from provisioning.business_hours import Week, week_in_words, week_of
-from provisioning.eligibility.requirements import Gate
+from provisioning.eligibility.known import KnownRoot
+from provisioning.eligibility.requirements import Gate, all_of, as_filter
 from provisioning.eligibility.standing import able_if_enabled
 from provisioning.enablement import enabled_if, resolve_location
 from provisioning.models import Location, PhoneNumber, RoleAssignment, TextingSetting, User
@@ -81,9 +82,11 @@ def who_stop(before: Location, after: Location) -> int:
     losing = Q() if not can_text(after) else Q(texting_setting=TextingSetting.DEFAULT)
     if can_text(after) and not (resolve_location(before).enabled and not resolve_location(after).enabled):
         return 0
-    enabled = enabled_if(organization_on=before.organization.texting_enabled)
-    able = User.objects.filter(enabled & able_if_enabled(Gate.TEXTING), location_id=before.pk)
-    return able.filter(losing, organization_id=before.organization_id).order_by().count()
+    organization = before.organization
+    able = able_if_enabled(Gate.TEXTING, root=KnownRoot.of(organization))
+    condition = all_of([enabled_if(organization_on=organization.texting_enabled), able, losing])
+    people = User.objects.filter(organization=organization, location_id=before.pk)
+    return people.filter(as_filter(condition)).order_by().count()
 
 
 def state_of(location: Location) -> dict[str, Any]:

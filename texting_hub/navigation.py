@@ -36,6 +36,7 @@ def _pages() -> list[tuple[str, str, str, str, Permission]]:
         ("", _("Alerts"), "alerts", "bell", Permission.VIEW_ALERTS),
         ("", _("Inbox"), "inbox", "inbox", Permission.USE_INBOX),
         (_("Management"), _("Users"), "users", "users", Permission.VIEW_USERS),
+        (_("Management"), _("Locations"), "locations", "pin", Permission.VIEW_LOCATIONS),
         (_("Services"), _("Calling"), "service_settings", "phone", Permission.VIEW_ORGANIZATION),
         (_("Compliance"), _("Messages"), "retained_messages", "scale", Permission.READ_RETAINED_MESSAGES),
     ]
