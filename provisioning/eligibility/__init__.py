@@ -8,6 +8,7 @@ facts.py               what the Python rules look at
 organization_rules.py  customer_type calling_plan texting_location addon_license healthcare registration
 user_rules.py          location_country location_pstn license primary_number number_capability number_campaign
 known.py               the organization, looked up once: constants in place of what its users' SQL asks about it
+trouble.py             why a registration does not count: the registry's decision and its reason
 standing.py            the rules put together: checklists, and who can text
 reach.py               how many can
 """

@@ -10,6 +10,8 @@ from typing import Final
 
 from django.db.models import F, Q, QuerySet
 
+from provisioning.eligibility import trouble
+from provisioning.eligibility.trouble import Trouble
 from provisioning.enablement import own_location
 from provisioning.models import Brand, Campaign, Location, Organization, PhoneNumber, User
 from provisioning.models.choices import TEXTING_COUNTRIES
@@ -26,9 +28,9 @@ REGISTERED = Q(
 )
 """Campaigns that carriers accept: active, of a verified brand of the same organization."""
 
-PENDING_BRANDS = Q(status=BrandStatus.PENDING)
+PENDING_BRANDS = Q(status__in=[BrandStatus.SUBMITTING, BrandStatus.PENDING])
 PENDING_CAMPAIGNS = Q(
-    status=CampaignStatus.PENDING,
+    status__in=[CampaignStatus.SUBMITTING, CampaignStatus.PENDING],
     brand__status=BrandStatus.VERIFIED,
     brand__organization_id=F("organization_id"),
 )
@@ -54,19 +56,24 @@ class OrganizationFacts:
     plan_countries: tuple[str, ...]
     registered_campaign: Campaign | None
     registration_pending: bool
+    registration_trouble: Trouble | None = None
+    """Why not, when nothing is registered and nothing is pending."""
 
     @classmethod
     def of(cls, organization: Organization | None) -> OrganizationFacts:
-        """Two queries; up to two more when nothing is registered yet."""
+        """Two queries; up to four more when nothing is registered."""
         if organization is None:
             return cls(None, (), None, registration_pending=False)
         campaigns = Campaign.objects.filter(organization=organization)
         registered = campaigns.filter(REGISTERED).select_related("brand").order_by("id").first()
+        pending = registered is None and _registration_pending(organization)
+        idle = registered is None and not pending
         return cls(
             organization=organization,
             plan_countries=tuple(organization.calling_plans.order_by("country").values_list("country", flat=True)),
             registered_campaign=registered,
-            registration_pending=registered is None and _registration_pending(organization),
+            registration_pending=pending,
+            registration_trouble=trouble.of_organizations([organization.pk]).get(organization.pk) if idle else None,
         )
 
 

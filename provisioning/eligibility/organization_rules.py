@@ -18,6 +18,7 @@ from provisioning.eligibility.facts import (
 )
 from provisioning.eligibility.known import KnownRoot
 from provisioning.eligibility.requirements import Condition, Gate, RequirementState, Root, Rule, met_if
+from provisioning.eligibility.trouble import Trouble
 from provisioning.models import Brand, CallingPlan, Campaign, Country
 from provisioning.models.organizations import CustomerType
 
@@ -192,6 +193,9 @@ class RegistrationRule(OrganizationRule):
         brands = Brand.objects.filter(PENDING_BRANDS, organization_id=OuterRef(root.key))
         campaigns = Campaign.objects.filter(PENDING_CAMPAIGNS, organization_id=OuterRef(root.key))
         return no_addon | Q(Exists(brands)) | Q(Exists(campaigns))
+
+    def trouble(self, facts: OrganizationFacts) -> Trouble | None:
+        return facts.registration_trouble
 
     def detail(self, facts: OrganizationFacts) -> str:
         campaign = facts.registered_campaign

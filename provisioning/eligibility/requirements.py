@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
     from provisioning.eligibility.facts import OrganizationFacts, PlaceFacts, UserFacts
+    from provisioning.eligibility.trouble import Trouble
 
 
 class RequirementState(StrEnum):
@@ -165,6 +166,10 @@ class Rule(ABC, Generic[FactsT]):
         """When WAITING on an earlier requirement, the sentence that names it; otherwise empty."""
         return ""
 
+    def trouble(self, facts: FactsT) -> Trouble | None:
+        """When NOT_MET by somebody's decision: what was decided, whose sentence and remedy stand in for the rule's."""
+        return None
+
     def detail(self, facts: FactsT) -> str:
         """What was found, in a few words; empty when the label says it all."""
         return ""
@@ -183,13 +188,20 @@ class Rule(ABC, Generic[FactsT]):
         """The line of a user's checklist, or of the organization's."""
         state = self.state(facts)
         unmet = state is not RequirementState.MET
+        trouble = self.trouble(facts) if state is RequirementState.NOT_MET else None
+        if trouble is not None:
+            sentence, remedy = trouble.sentence, trouble.remedy
+        elif unmet:
+            sentence, remedy = self.waits_for(facts) or self.sentence(state, for_user=for_user), self.remedy(facts)
+        else:
+            sentence = remedy = ""
         return Requirement(
             code=self.code,
             state=state,
             label=str(self.label),
             detail=self.detail(facts),
-            sentence=(self.waits_for(facts) or self.sentence(state, for_user=for_user)) if unmet else "",
-            remedy=self.remedy(facts) if unmet else "",
+            sentence=sentence,
+            remedy=remedy,
             gates=self.gates,
         )
 

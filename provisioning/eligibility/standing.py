@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import BooleanField, Case, CharField, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
+from provisioning.eligibility import trouble
 from provisioning.eligibility.facts import OrganizationFacts, PlaceFacts, UserFacts
 from provisioning.eligibility.known import KnownRoot
-from provisioning.eligibility.organization_rules import ORGANIZATION_RULES, TextingLocationRule
+from provisioning.eligibility.organization_rules import ORGANIZATION_RULES, RegistrationRule, TextingLocationRule
 from provisioning.eligibility.requirements import (
     FROM_ORGANIZATION,
     FROM_USER,
@@ -31,7 +32,8 @@ from provisioning.eligibility.requirements import (
     any_of,
     if_so,
 )
-from provisioning.eligibility.user_rules import LOCATION_RULES, USER_RULES, NumberCapabilityRule
+from provisioning.eligibility.trouble import Trouble
+from provisioning.eligibility.user_rules import LOCATION_RULES, USER_RULES, NumberCampaignRule, NumberCapabilityRule
 from provisioning.enablement import EnablementColumns, annotate_enablement, resolve
 from provisioning.models import Location, Organization, User
 
@@ -194,19 +196,33 @@ def annotate_organization(queryset: QuerySet[Organization]) -> QuerySet[Organiza
 
 
 def standings(user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Standing]:
-    """The standing of each user, in one query: the relay's look at a batch just before it goes out."""
-    return {row.pk: _standing_of_row(row) for row in _standing_rows().filter(pk__in=list(user_ids))}
+    """The standing of each user, in one query: the relay's look at a batch just before it goes out.
+
+    Up to three more where the registry's decision stands in the way, to say which.
+    """
+    rows = list(_standing_rows().filter(pk__in=list(user_ids)))
+    troubles = _troubles(rows)
+    return {row.pk: _standing_of_row(row, troubles.get(row.pk)) for row in rows}
+
+
+def _troubles(rows: Collection[Any]) -> dict[uuid.UUID, Trouble]:
+    """By user, for those whose first unmet requirement is about the registration."""
+    by_number = [row.pk for row in rows if row.first_unmet == NumberCampaignRule.code]
+    homes = {row.pk: row.organization_id for row in rows if row.first_unmet == RegistrationRule.code}
+    found = trouble.of_numbers(by_number) if by_number else {}
+    decided = trouble.of_organizations(set(homes.values())) if homes else {}
+    return found | {user_id: decided[home] for user_id, home in homes.items() if home in decided}
 
 
 @cache
 def _standing_rows() -> QuerySet[User]:
     """What `standings()` needs of `annotate_standing()`, built once a process: building costs more than asking."""
     awaiting = {f"req_{rule.code}": rule.state_in_sql(FROM_USER) for rule in RULES_OF_USERS if rule.awaited is not None}
-    rows = annotate_enablement(User.objects.order_by().only("id", "is_active"))
+    rows = annotate_enablement(User.objects.order_by().only("id", "is_active", "organization_id"))
     return rows.annotate(first_unmet=_first_unmet_in_sql(FROM_USER), **awaiting)
 
 
-def _standing_of_row(row: Any) -> Standing:
+def _standing_of_row(row: Any, decided: Trouble | None) -> Standing:
     """`row` is one of `_standing_rows()`."""
     unmet = next((rule for rule in RULES_OF_USERS if rule.code == row.first_unmet), None)
     able = row.is_active and row.effective_enabled
@@ -215,13 +231,15 @@ def _standing_of_row(row: Any) -> Standing:
         can_receive=able and (unmet is None or unmet.gates is Gate.SENDING),
         can_send=able and unmet is None,
         code=_code(row.is_active, row.effective_enabled, row.first_unmet),
-        sentence=_sentence(row.is_active, row.effective_enabled, _sentence_of_first(unmet, row)),
+        sentence=_sentence(row.is_active, row.effective_enabled, _sentence_of_first(unmet, row, decided)),
     )
 
 
-def _sentence_of_first(unmet: Rule[Any] | None, row: Any) -> str:
+def _sentence_of_first(unmet: Rule[Any] | None, row: Any, decided: Trouble | None) -> str:
     """As the first unmet requirement, a rule can wait only for somebody outside, never for an earlier rule."""
     if unmet is None:
         return ""
     state = getattr(row, f"req_{unmet.code}") if unmet.awaited is not None else RequirementState.NOT_MET
+    if decided is not None and state == RequirementState.NOT_MET:
+        return decided.sentence
     return unmet.sentence(RequirementState(state), for_user=True)

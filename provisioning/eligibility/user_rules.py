@@ -12,6 +12,7 @@ from provisioning.eligibility.facts import CAMPAIGN_NUMBERS_LIMIT, PlaceFacts, U
 from provisioning.eligibility.known import KnownRoot
 from provisioning.eligibility.organization_rules import RegistrationRule
 from provisioning.eligibility.requirements import FROM_USER, Condition, Gate, RequirementState, Root, Rule, met_if
+from provisioning.eligibility.trouble import Trouble, of_number
 from provisioning.models import Country, PhoneNumber
 from provisioning.models.choices import TEXTING_COUNTRIES
 from provisioning.models.numbers import NumberSource, TextCapability
@@ -252,6 +253,9 @@ class NumberCampaignRule(Rule[UserFacts]):
             return False
         elsewhere = Q(primary_number__campaign__isnull=True) | ~Q(primary_number__campaign__in=root.open_campaigns)
         return usable_number(root) & elsewhere
+
+    def trouble(self, facts: UserFacts) -> Trouble | None:
+        return of_number(facts.number)
 
     def detail(self, facts: UserFacts) -> str:
         if facts.number is None or facts.number.campaign is None:

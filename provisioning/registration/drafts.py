@@ -31,7 +31,7 @@ CAMPAIGN_FIELDS: Final = (
     "opt_out_message", "help_keywords", "help_message", "opt_in_message_fr", "opt_out_message_fr", "help_message_fr",
     "privacy_url", "terms_url",
 )  # fmt: skip
-Row = TypeVar("Row", Brand, Campaign)
+Row = TypeVar("Row", bound=Brand | Campaign)
 _KEYWORD_FIELDS: Final = ("opt_in_keywords", "opt_out_keywords", "help_keywords")
 
 
@@ -89,7 +89,7 @@ def edit_campaign(
 
 
 def _edit(row: Row, values: dict[str, Any], actor: Actor, revision: int | None) -> Row:
-    changed = {name: value for name, value in values.items() if getattr(row, name) != value}
+    changed: dict[str, Any] = {name: value for name, value in values.items() if getattr(row, name) != value}
     if not changed:
         return row
     refuse_unless_editable(row)

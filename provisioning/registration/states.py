@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -27,7 +27,7 @@ from provisioning.models.registry_terms import SEGMENTS_A_DAY, THROUGHPUT_CLASSE
 from provisioning.registration import consequences
 from provisioning.registration.registries.base import Fact
 
-Row = TypeVar("Row", Brand, Campaign)
+Row = TypeVar("Row", bound=Brand | Campaign)
 RANKS: Final = {"pending": 0, "verified": 1, "active": 1, "rejected": 2, "expired": 3, "suspended": 4}
 """Which word counts of two that the registry says happened at the same moment."""
 REGISTRY: Final = Actor.system("registry")
@@ -36,15 +36,15 @@ _DECIDING: Final = (EventSource.REGISTRY, EventSource.OPERATOR)
 
 def locked(row: Row) -> Row:
     """The fresh row, locked until the caller's transaction ends."""
-    found: Row = type(row)._default_manager.select_for_update(no_key=True).get(pk=row.pk)
-    return found
+    found: Any = type(row)._default_manager.select_for_update(no_key=True).get(pk=row.pk)
+    return cast(Row, found)
 
 
 def registration_of(submission: RegistrySubmission) -> Brand | Campaign:
     """The brand or campaign that was submitted, locked."""
     if submission.brand_id is not None:
         return Brand.objects.select_for_update(no_key=True).get(pk=submission.brand_id)
-    return Campaign.objects.select_for_update(no_key=True).get(pk=submission.campaign_id)
+    return Campaign.objects.select_for_update(no_key=True).get(submissions=submission)
 
 
 def begin(row: Brand | Campaign, submission: RegistrySubmission, actor: Actor, now: datetime) -> None:
@@ -83,7 +83,7 @@ def learn(row: Brand | Campaign, submission: RegistrySubmission, fact: Fact, now
 
 @transaction.atomic
 def set_by_operator(row: Brand | Campaign, status: str, actor: Actor, now: datetime) -> None:
-    """The provider says where it stands, for what it registered elsewhere. What the registry says later counts again."""
+    """The provider says where it stands, for what it registered elsewhere. The registry’s later word counts again."""
     row = locked(row)
     if row.status != status:
         step = _event(row, row.submission, status, now, now, EventSource.OPERATOR, actor_label=actor.label)
@@ -167,7 +167,7 @@ def _limits(row: Brand | Campaign, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(row: Brand | Campaign, status: str, since: datetime, reasons: Sequence[Any], now: datetime) -> None:
-    """Write another status, with its audit event, alerts and mail. The same again only brings its reasons up to date."""
+    """Write another status, with audit event, alerts and mail. The same again only brings its reasons up to date."""
     before, same = row.status, row.status == status
     if same and row.status_at == since and row.reasons == list(reasons):
         return

@@ -21,6 +21,7 @@ What must never happen, and what prevents it:
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -71,7 +72,8 @@ Clock = Callable[[], datetime]
 def submit(row: Brand | Campaign, actor: Actor, now: datetime) -> RegistrySubmission:
     """Have a brand or campaign handed in by a worker, once this has committed.
 
-    Refusal: `addon_license`, `with_registry`, `brand_not_verified`, `incomplete` (with errors), `registry_not_connected`.
+    Refusal: `addon_license`, `with_registry`, `brand_not_verified`, `incomplete` (with errors),
+    `registry_not_connected`.
     """
     with transaction.atomic():
         row = states.locked(row)
@@ -117,7 +119,7 @@ def _account_for(row: Brand | Campaign) -> RegistryAccount:
     return account
 
 
-def send(submission_id: object, now: Clock = clock.database_now) -> None:
+def send(submission_id: uuid.UUID | str, now: Clock = clock.database_now) -> None:
     """Hand in one submission that waits. Does nothing when it does not wait (any more)."""
     claimed = _claim(submission_id, now())
     if claimed is None:
@@ -136,7 +138,7 @@ def send(submission_id: object, now: Clock = clock.database_now) -> None:
         _settle(claimed, SubmissionState.TAKEN, fact, now())
 
 
-def _claim(submission_id: object, now: datetime) -> RegistrySubmission | None:
+def _claim(submission_id: uuid.UUID | str, now: datetime) -> RegistrySubmission | None:
     """Commit `sending`. The worker that wins is the only one that may send."""
     token = new_id()
     waiting = RegistrySubmission.objects.filter(pk=submission_id, state=SubmissionState.WAITING)

@@ -128,7 +128,7 @@ def test_registration_takes_an_active_campaign_of_a_verified_brand(user: User) -
     Brand.objects.update(status="suspended")
     requirement = of_user(user, "registration")
     assert requirement.state == NOT_MET
-    assert "registers the brand" in requirement.remedy
+    assert "if it is lifted within 24 hours" in requirement.remedy
 
 
 @pytest.mark.parametrize(("brand", "campaign"), [("pending", "draft"), ("verified", "pending")])

@@ -114,6 +114,7 @@ def _brand(dice: Dice, organizations: list[Organization]) -> Brand:
         organization=dice.one_of(organizations),
         legal_name="Brand",
         status=dice.mostly(BrandStatus.VERIFIED, *BrandStatus.values),
+        reasons=_reasons(dice),
     )
 
 
@@ -124,7 +125,13 @@ def _campaign(dice: Dice, organizations: list[Organization], brands: list[Brand]
         name="Campaign",
         status=dice.mostly(CampaignStatus.ACTIVE, *CampaignStatus.values),
         number_pool=dice.draw(st.booleans()),
+        reasons=_reasons(dice),
     )
+
+
+def _reasons(dice: Dice) -> list[dict[str, str]]:
+    """Each unlike the others, so that the wrong one shows."""
+    return dice.mostly([{"code": "1", "text": f"Reason {dice.draw(st.integers(0, 999))}."}], [])
 
 
 def _user(dice: Dice, organizations: list[Organization], locations: list[Location], index: int) -> User:

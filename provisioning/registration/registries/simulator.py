@@ -187,7 +187,7 @@ def _reason(entry: Mapping[str, Any]) -> dict[str, str]:
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST:
         raise ValueError("count")
-    return value
+    return int(value)
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str:
