@@ -12,10 +12,11 @@ from django.db import transaction
 from django.http import Http404, QueryDict
 from django.utils.translation import gettext as _
 
+from provisioning import countries
 from provisioning.changes import Actor
 from provisioning.eligibility import LocationReach
 from provisioning.models import Location, Organization, TextingSetting
-from provisioning.models.choices import TEXTING_COUNTRIES, Country
+from provisioning.models.choices import TEXTING_COUNTRIES
 from provisioning.models.organizations import PstnConnection
 from provisioning.refusals import Refusal
 from provisioning.texting import set_location_texting
@@ -33,12 +34,11 @@ class LocationRow:
 
     @classmethod
     def of(cls, location: Location, reach: LocationReach, typed: str | None) -> LocationRow:
-        names = dict(Country.choices)
         return cls(
             location=location,
             reach=reach,
             setting=typed or location.texting_setting,
-            country=str(names.get(location.country, location.country)),
+            country=countries.name_of(location.country),
             unavailable=why_unavailable(location),
         )
 

@@ -55,9 +55,11 @@ def check_user(user: User, *, organization_facts: OrganizationFacts | None = Non
     return shared + [rule.requirement(facts, for_user=True) for rule in USER_RULES]
 
 
-def check_organization(organization: Organization, *, for_user: bool = False) -> list[Requirement]:
-    """The checklist of Service Settings; `for_user` words it as a user's page does."""
-    facts = OrganizationFacts.of(organization)
+def check_organization(
+    organization: Organization, *, for_user: bool = False, facts: OrganizationFacts | None = None
+) -> list[Requirement]:
+    """The checklist of Service Settings; `for_user` words it as a user's page does. Give the facts if known already."""
+    facts = facts or OrganizationFacts.of(organization)
     return [rule.requirement(facts, for_user=for_user) for rule in ORGANIZATION_RULES]
 
 

@@ -17,8 +17,8 @@ from django.utils.translation import ngettext
 from provisioning import policies
 from provisioning.changes import Actor
 from provisioning.eligibility import (
+    KnownRoot,
     LocationReach,
-    Requirement,
     able_to_text_by_location,
     check_organization,
     switch_reach,
@@ -91,9 +91,8 @@ def _switch(request: HttpRequest, form: SwitchForm) -> HttpResponse:
 
 
 def _confirm(request: HttpRequest, form: SwitchForm, status: int = 200) -> HttpResponse:
-    requirements = check_organization(_organization(request))
     context = {
-        **_switch_context(request, requirements),
+        **_switch_context(request, KnownRoot.of(_organization(request))),
         "form": form,
         "errors": [error for errors in form.errors.values() for error in errors],
     }
@@ -103,15 +102,13 @@ def _confirm(request: HttpRequest, form: SwitchForm, status: int = 200) -> HttpR
 def _page(
     request: HttpRequest, *, refusal: Refusal | None = None, typed: dict[Any, str] | None = None, status: int = 200
 ) -> HttpResponse:
-    organization = _organization(request)
-    requirements = check_organization(organization)
-    page = Paginator(organization.locations.order_by("name", "pk"), LOCATIONS_A_PAGE).get_page(request.GET.get("page"))
-    reach = able_to_text_by_location(organization)
+    organization, root = _organization(request), KnownRoot.of(_organization(request))
+    locations = organization.locations.order_by("sort_name", "pk")
+    page = Paginator(locations, LOCATIONS_A_PAGE).get_page(request.GET.get("page"))
+    reach = able_to_text_by_location(organization, among=[row.pk for row in page], root=root)
     nobody = LocationReach(able=0, users=0)
     context = {
-        **_switch_context(request, requirements),
-        "requirements": requirements,
-        "met": sum(requirement.met for requirement in requirements),
+        **_switch_context(request, root),
         "page": page,
         "rows": [LocationRow.of(row, reach.get(row.pk, nobody), (typed or {}).get(row.pk)) for row in page],
         "refusal": refusal,
@@ -120,16 +117,19 @@ def _page(
     return render(request, "provisioning/service_settings.html", context, status=status)
 
 
-def _switch_context(request: HttpRequest, requirements: list[Requirement]) -> dict[str, Any]:
-    """What the switch and its dialogs say: who is affected, and what stays."""
+def _switch_context(request: HttpRequest, root: KnownRoot) -> dict[str, Any]:
+    """What the switch and its dialogs say: what it takes, who is affected, and what stays."""
     organization = _organization(request)
+    requirements = check_organization(organization, facts=root.facts)
     by_code = {requirement.code: requirement for requirement in requirements}
     return {
         "organization": organization,
+        "requirements": requirements,
+        "met": sum(requirement.met for requirement in requirements),
         "eligible": not any(item.stops_texting and item.code != "healthcare" for item in requirements),
         "causes": [item for item in requirements if item.stops_texting],
         "registration": by_code["registration"],
-        "reach": switch_reach(organization),
+        "reach": switch_reach(organization, root=root),
         "must_attest": organization.healthcare,
         **policies.context(),
         "retention_days": settings.MESSAGE_RETENTION_DAYS,
