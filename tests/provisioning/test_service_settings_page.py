@@ -39,12 +39,12 @@ def test_the_page_shows_the_switch_with_the_label_of_control_hub(admin: Any) -> 
     assert "Messages are kept for 400 days, then deleted." in page
 
 
-def test_the_page_takes_at_most_eleven_queries(
+def test_the_page_takes_at_most_twelve_queries(
     admin: Any, organization: Organization, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _ in range(60):
         factories.LocationFactory(organization=organization)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         admin.get(PAGE)
 
 
