@@ -19,10 +19,9 @@ from provisioning import demonstration
 from provisioning.account_life import has_second_factor, needs_second_factor
 
 SHOWN: Final = "second_factor_shown"
-OPEN: Final = frozenset({
-    "sign_out", "second_factor_setup", "confirm", "confirm_options",
-    "add_authenticator", "add_passkey", "add_passkey_options",
-})  # fmt: skip
+ALWAYS: Final = frozenset({"sign_out", "confirm", "confirm_options"})
+SETTING_UP: Final = frozenset({"second_factor_setup", "add_authenticator", "add_passkey", "add_passkey_options"})
+"""For who has no second factor. Who has one shows that, and can't get around it by setting up another."""
 
 
 def note_shown(request: HttpRequest) -> None:
@@ -52,13 +51,15 @@ class SecondFactorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        match = request.resolver_match
-        if getattr(view, "access", "undeclared") is None or (match is not None and match.view_name in OPEN):
+        name = request.resolver_match.view_name if request.resolver_match is not None else ""
+        if getattr(view, "access", "undeclared") is None or name in ALWAYS or request.path.startswith("/api/v1/"):
             return None
-        if request.path.startswith("/api/v1/") or not is_missing(request):
+        if not is_missing(request):
             return None
-        page = "confirm" if has_second_factor(_user(request)) else "second_factor_setup"
-        answer = redirect(page)
+        has_one = has_second_factor(_user(request))
+        if not has_one and name in SETTING_UP:
+            return None
+        answer = redirect("confirm" if has_one else "second_factor_setup")
         return HttpResponseClientRedirect(answer["Location"]) if getattr(request, "htmx", False) else answer
 
 

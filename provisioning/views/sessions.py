@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -56,7 +56,7 @@ def _row(session: Session, request: HttpRequest) -> Row:
 @never_cache
 @require_POST
 def end_sessions(request: HttpRequest) -> HttpResponse:
-    """`session` names one; `others` is all but this one. Ending this one is signing out."""
+    """`session` names one; `others` is all but this one, which is ended by signing out."""
     user, actor, key = person_of(request), Actor.of_request(request), request.session.session_key or ""
     if "others" in request.POST:
         ended = account_life.end_other_sessions(user, key, actor)
@@ -66,9 +66,8 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
         (one for one in account_life.sessions_of(user, timezone.now()) if one.public_id == request.POST.get("session")),
         None,
     )
-    if found is None:
-        raise Http404
-    if found.session_key == key:
+    if found is None or found.session_key == key:
+        messages.info(request, _("That session has ended already."))
         return redirect("sessions")
     account_life.end_session(user, found, actor)
     messages.success(request, _("The session was ended."))
