@@ -36,6 +36,7 @@ SCOPES: Final = {
     "people:read": gettext_lazy("See people"),
     "people:write": gettext_lazy("Change people"),
     "alerts:read": gettext_lazy("See alerts"),
+    "audit:read": gettext_lazy("See the audit log"),
     "messages:read": gettext_lazy("Read the user’s own texts"),
     "messages:write": gettext_lazy("Send texts as the user"),
 }

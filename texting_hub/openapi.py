@@ -23,7 +23,7 @@ STATUSES: Final = {
     "403": "The role, or the token's scope, does not include this.",
     "404": "Not there, or not the caller's to see.",
     "406": "The caller accepts no JSON.",
-    "409": "The same Idempotency-Key came with another body.",
+    "409": "Conflicts with what is there: changed meanwhile, still in use, or an Idempotency-Key with another body.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
     "422": "Understood and refused; `code` says why, `title` in words.",
@@ -102,8 +102,10 @@ def _operations(result: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _statuses(path: str, operation: Any) -> Iterator[str]:
+    takes_body = "requestBody" in operation
+    deletes = "204" in operation["responses"]
     for status in STATUSES:
-        bodiless = status in ONLY_WITH_BODY and "requestBody" not in operation
+        bodiless = status in ONLY_WITH_BODY and not takes_body and not (deletes and status == "409")
         pathless = status in ONLY_WITH_PATH and "{" not in path
         if not bodiless and not pathless:
             yield status
