@@ -59,8 +59,9 @@ class PhoneNumber(models.Model):
     capability_reason = models.CharField(_("reason the carrier gave"), max_length=200, blank=True)
     capability_checked_at = models.DateTimeField(_("carrier last asked"), null=True, blank=True)
     capability_due_at = models.DateTimeField(
-        default=timezone.now, editable=False, help_text=_("When the carrier is asked next.")
-    )
+        null=True, blank=True, default=timezone.now, editable=False,
+        help_text=_("When the carrier is asked next; empty while there is nobody to ask."),
+    )  # fmt: skip
     campaign = models.ForeignKey(
         Campaign, verbose_name=_("10DLC campaign"), null=True, blank=True, on_delete=models.PROTECT,
         related_name="numbers",
