@@ -20,7 +20,7 @@ from simulator.behaviours import Behaviour
 from simulator.courier import Courier
 from simulator.ledger import Ledger
 from simulator.log import Log
-from simulator.models import Delivery, Rule, Text
+from simulator.models import Delivery, Registration, RegistryRule, Rule, Text
 from simulator.numbers import grouped
 from simulator.rules import EVERY_PHONE, Decision, Rules
 
@@ -110,7 +110,7 @@ class Carrier:
 
 
 def _forget_everything() -> None:
-    for model in (Delivery, Text, Rule):
+    for model in (Delivery, Text, Rule, Registration, RegistryRule):
         model.objects.all().delete()
 
 

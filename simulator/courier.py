@@ -100,7 +100,7 @@ class Courier:
     async def _answer(self, batch: list[Delivery]) -> str:
         events = [delivery.event for delivery in batch]
         body = (events[0] if len(events) == 1 else f"[{','.join(events)}]").encode()
-        headers = signing.headers(settings.WEBHOOK_SECRET, body, int(time.time()))
+        headers = _signed(batch[0], body, int(time.time()))
         try:
             response = await self._client.post(batch[0].url, content=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -121,6 +121,13 @@ class Courier:
             delivery.due_at = timezone.now() + timedelta(seconds=wait)
             self._log.add(format_html(_("{}, webhook {}, again in {} s"), delivery.label, answer, round(wait, 1)))
         self.owe(batch)
+
+
+def _signed(delivery: Delivery, body: bytes, timestamp: int) -> dict[str, str]:
+    """Everything for one address is signed by one sender."""
+    if delivery.signer == Delivery.REGISTRY:
+        return signing.registry_headers(settings.REGISTRY_SECRET, delivery.url, body, timestamp)
+    return signing.headers(settings.WEBHOOK_SECRET, body, timestamp)
 
 
 def _again(answer: str) -> bool:

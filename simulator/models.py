@@ -81,12 +81,56 @@ class Rule(models.Model):
         return f"{self.phone or '*'} {self.behaviour}"
 
 
+class Registration(models.Model):
+    """A brand or campaign that the registry truly took.
+
+    Nothing is deduplicated: two rows with one reference are a double submission, and a test sees them.
+    """
+
+    BRAND, CAMPAIGN = "brand", "campaign"
+
+    kind = models.CharField(max_length=8)
+    reference = models.CharField(max_length=64)
+    registry_id = models.CharField(max_length=32)
+    document = models.JSONField()
+    callback_url = models.CharField(max_length=500)
+    at = models.DateTimeField()
+    step = models.CharField(max_length=16)
+    step_at = models.DateTimeField()
+    reasons = models.JSONField(default=list)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            # How often was this reference taken?
+            models.Index(fields=["reference"], name="registrations_by_reference"),
+        ]
+
+    def __str__(self) -> str:
+        return self.registry_id
+
+
+class RegistryRule(models.Model):
+    """What the registry does with the next submissions: one row."""
+
+    treatment = models.CharField(max_length=32)
+    reason = models.CharField(max_length=8, blank=True)
+    remaining = models.PositiveIntegerField(null=True)
+    lag = models.FloatField(default=0.0, help_text="Seconds that lookups are behind.")
+
+    def __str__(self) -> str:
+        return self.treatment
+
+
 class Delivery(models.Model):
-    """One event that the carrier owes the hub: a receipt, or a text from a phone. Kept until the hub took it."""
+    """One event that is owed to the hub: a receipt, a text from a phone, a decision. Kept until the hub took it."""
+
+    CARRIER, REGISTRY = "carrier", "registry"
 
     url = models.CharField(max_length=500)
     event = models.TextField()
     label = models.CharField(max_length=200)
+    signer = models.CharField(max_length=8, default=CARRIER)
     due_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)
     done_at = models.DateTimeField(null=True)

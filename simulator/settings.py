@@ -4,6 +4,9 @@ SIMULATOR_DATA            folder of its database (set by `python -m simulator --
 SIMULATOR_API_KEY         the bearer token that the hub must send
 SIMULATOR_WEBHOOK_SECRET  signs what the simulator posts to the hub
 SIMULATOR_WEBHOOK_URL     where texts from the phones go
+SIMULATOR_REGISTRY_KEY    the bearer token with which the hub hands in brands and campaigns
+SIMULATOR_REGISTRY_SECRET signs what the registry posts to the hub
+SIMULATOR_REGISTRY_WEBHOOK_URL  where the registry's decisions go that came without an address
 SIMULATOR_HUB_URL         the hub's address, for the link back
 SIMULATOR_ALLOWED_HOSTS   host names it answers to, comma-separated (absent: the loopback names)
 SIMULATOR_TIME_ZONE       the phones' clock (absent: the demonstration organization's)
@@ -25,6 +28,9 @@ DATA = Path(env.str("SIMULATOR_DATA", default=str(FOLDER.parent / ".hub" / "simu
 API_KEY = env.str("SIMULATOR_API_KEY", default="")
 WEBHOOK_SECRET = env.str("SIMULATOR_WEBHOOK_SECRET", default="")
 WEBHOOK_URL = env.str("SIMULATOR_WEBHOOK_URL", default="")
+REGISTRY_KEY = env.str("SIMULATOR_REGISTRY_KEY", default="")
+REGISTRY_SECRET = env.str("SIMULATOR_REGISTRY_SECRET", default="")
+REGISTRY_WEBHOOK_URL = env.str("SIMULATOR_REGISTRY_WEBHOOK_URL", default="")
 HUB_URL = env.str("SIMULATOR_HUB_URL", default="")
 PACE = env.float("SIMULATOR_PACE", default=1.0)
 HOLD_SECONDS = env.float("SIMULATOR_HOLD_SECONDS", default=30.0)

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from simulator import control, handset, wire
+from simulator import capabilities, control, handset, registry_desk, registry_wire, wire
 
 
 @require_GET
@@ -35,9 +35,20 @@ urlpatterns = [
     path("choose/", handset.choose, name="choose"),
     path("phones/", handset.add_phone, name="add_phone"),
     path("v1/taken", wire.taken),  # POST /v1/messages: see wire.beside
+    path("registry/", registry_desk.page, name="registry"),
+    path("registry/choose/", registry_desk.choose, name="registry_choose"),
+    path("registry/decide/", registry_desk.decide, name="registry_decide"),
+    path("registry/v1/brands", registry_wire.brands),
+    path("registry/v1/campaigns", registry_wire.campaigns),
+    path("registry/v1/submissions/<str:reference>", registry_wire.submission),
+    path("registry/v1/taken", registry_wire.taken),
+    path("control/registry", registry_wire.mode),
+    path("control/decide", registry_wire.decide),
     path("control/mode", control.mode),
     path("control/inbound", control.inbound),
     path("control/webhook", control.webhook),
+    path("v1/numbers/capability", capabilities.capability),
+    path("control/capability", capabilities.told),
     path("control/names", control.names),
     path("control/state", control.state),
     path("control/reset", control.reset),

@@ -65,7 +65,7 @@ async def messages(scope: Scope, receive: Receive, send: Send) -> None:
     body = await _body(receive)
     if scope["method"] != "POST":
         response = Response(405, _problem("method_not_allowed", "POST a text."), {b"allow": b"POST"})
-    elif not _authorized(dict(scope["headers"])):
+    elif not is_authorized(dict(scope["headers"]).get(b"authorization", b"")):
         response = Response(401, _problem("unauthorized", "The API key is not valid."))
     else:
         response = await _take(scope, body)
@@ -85,8 +85,8 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-def _authorized(headers: dict[bytes, bytes]) -> bool:
-    given = headers.get(b"authorization", b"")
+def is_authorized(given: bytes) -> bool:
+    """Whether an Authorization header names the API key."""
     return bool(settings.API_KEY) and hmac.compare_digest(given, f"Bearer {settings.API_KEY}".encode())
 
 

@@ -36,6 +36,8 @@ def demonstration(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMO_PASSWORD", PASSWORD)
     monkeypatch.setenv("SIMULATOR_API_KEY", SECRETS["api_key"])
     monkeypatch.setenv("SIMULATOR_WEBHOOK_SECRET", SECRETS["webhook_secret"])
+    monkeypatch.setenv("SIMULATOR_REGISTRY_KEY", "a registry key")
+    monkeypatch.setenv("SIMULATOR_REGISTRY_SECRET", "a registry secret")
 
 
 def seed(url: str = URL) -> str:

@@ -106,6 +106,13 @@ def settle(row: Brand | Campaign, now: datetime, news: Fact | None = None) -> No
         _change(row, status, since, newest.reasons if status == newest.step else [], now)
 
 
+def restore(row: Brand | Campaign, status: str, since: datetime, facts: dict[str, Any]) -> None:
+    """Where it has stood for long, of a history that is written down afterwards (the demonstration's): no news."""
+    for name, value in _columns(row, facts).items():
+        setattr(row, name, value)
+    _write(row, status, since, list(_columns(row, facts)))
+
+
 def _is_over(row: Campaign, now: datetime) -> bool:
     return row.expires_at is not None and row.expires_at <= now
 

@@ -9,12 +9,12 @@ from typing import Final
 from messaging.models import CarrierAccount, SendingNumber
 from provisioning.changes import Actor, record_target
 from provisioning.demonstration import ACCOUNTS
-from provisioning.models import Brand, CallingPlan, Campaign, Location, Organization, PhoneNumber, RoleAssignment, User
+from provisioning.models import CallingPlan, Campaign, Location, Organization, PhoneNumber, RoleAssignment, User
 from provisioning.models.organizations import CustomerType
-from provisioning.models.registration import BrandStatus, CampaignStatus
 from provisioning.models.users import License
 from provisioning.texting import set_organization_texting
 from texting_hub.demonstration.people import PEOPLE, PLACES, Person
+from texting_hub.demonstration.registration import make_registration
 
 NORTHWIND_ID: Final = uuid.UUID("01990000-0000-7000-8000-000000000001")
 CONTOSO_ID: Final = uuid.UUID("01990000-0000-7000-8000-000000000002")
@@ -25,7 +25,7 @@ def make_northwind(account: CarrierAccount, password: str, now: datetime) -> Org
     """Plans, registration, locations, people with numbers and roles; texting switched on by Maya Okafor."""
     organization = _organization(NORTHWIND_ID, "Northwind Dental Supply", addon_licenses=40)
     CallingPlan.objects.bulk_create(CallingPlan(organization=organization, country=code) for code in ("US", "CA"))
-    campaign = _registration(organization)
+    campaign = make_registration(organization, now)
     places = {place.name: place for place in PLACES}
     locations = {
         name: Location.objects.create(
@@ -72,33 +72,6 @@ def _organization(key: uuid.UUID, name: str, **fields: object) -> Organization:
     organization = Organization.objects.create(id=key, name=name, **fields)
     record_target("organization.added", SEEDER, organization, organization_id=organization.pk, after={"name": name})
     return organization
-
-
-def _registration(organization: Organization) -> Campaign:
-    brand = Brand.objects.create(
-        organization=organization, legal_name="Northwind Dental Supply, Inc.", registry_id="BNWDENT",
-        status=BrandStatus.VERIFIED,
-    )  # fmt: skip
-    return Campaign.objects.create(
-        organization=organization,
-        brand=brand,
-        name="Customer care",
-        registry_id="C7NWD42",
-        status=CampaignStatus.ACTIVE,
-        opt_out_message="You are opted out of texts from Northwind Dental Supply. Reply START to opt back in.",
-        opt_in_message="You are opted in to texts from Northwind Dental Supply again. Reply STOP to opt out.",
-        help_message=(
-            "Northwind Dental Supply: for help, call +1 415 555 0103 or write to help@northwind.example. "
-            "Reply STOP to opt out."
-        ),
-        opt_out_message_fr=(
-            "Vous ne recevrez plus de textos de Northwind Dental Supply. Répondez START pour vous réinscrire."
-        ),
-        opt_in_message_fr="Vous recevez à nouveau les textos de Northwind Dental Supply. Répondez ARRET pour arrêter.",
-        help_message_fr=(
-            "Northwind Dental Supply : pour de l’aide, appelez le +1 415 555 0103. Répondez ARRET pour arrêter."
-        ),
-    )
 
 
 def _user(organization: Organization, person: Person, location: Location, password: str) -> User:

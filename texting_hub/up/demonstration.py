@@ -1,5 +1,5 @@
-"""What the demonstration keeps between runs, in DATA/demonstration.json (0600): its password, the simulator's two
-secrets, and what `seed_demo` answered: the sign-ins and the carrier account's id."""
+"""What the demonstration keeps between runs, in DATA/demonstration.json (0600): its password, the simulator's secrets
+(two as a carrier, two as a registry), and what `seed_demo` answered: the sign-ins and the carrier account's id."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def kept(folder: DataFolder) -> dict[str, Any]:
         "password": content.get("password") or make_password(),
         "api_key": content.get("api_key") or secrets.token_urlsafe(32),
         "webhook_secret": content.get("webhook_secret") or secrets.token_urlsafe(32),
+        "registry_key": content.get("registry_key") or secrets.token_urlsafe(32),
+        "registry_secret": content.get("registry_secret") or secrets.token_urlsafe(32),
     }
     if {**content, **made} != content:
         content = {**content, **made}

@@ -25,7 +25,10 @@ SHARED = (
 
 _FOREIGN = ("DJANGO_SETTINGS_MODULE", "PYTHONHOME", "PYTHONSTARTUP", "REMAP_SIGTERM", "DEMONSTRATION", "SIMULATOR_URL",
             "DEMO_PASSWORD", "SIMULATOR_API_KEY", "SIMULATOR_WEBHOOK_SECRET", "SIMULATOR_WEBHOOK_URL",
-            "SIMULATOR_HUB_URL")  # fmt: skip
+            "SIMULATOR_HUB_URL", "SIMULATOR_REGISTRY_KEY", "SIMULATOR_REGISTRY_SECRET",
+            "SIMULATOR_REGISTRY_WEBHOOK_URL")  # fmt: skip
+REGISTRY_ACCOUNT_ID = "01990000-0000-7000-8000-00000000000d"
+"""The demonstration's account at the simulated registry, as seed_demo makes it."""
 _NOT_THE_SIMULATORS = (*SHARED, "SECRET_KEY", "FIELD_KEYS")
 
 
@@ -103,6 +106,8 @@ def prepare(copy: Copy) -> Program:
             "DEMO_PASSWORD": kept["password"],
             "SIMULATOR_API_KEY": kept["api_key"],
             "SIMULATOR_WEBHOOK_SECRET": kept["webhook_secret"],
+            "SIMULATOR_REGISTRY_KEY": kept["registry_key"],
+            "SIMULATOR_REGISTRY_SECRET": kept["registry_secret"],
         }
     command = _python("-m", "texting_hub.up.prepare")
     return Program("prepare", _("preparation"), command, copy.environment(**extra), ROOT)
@@ -151,6 +156,12 @@ def simulator(copy: Copy) -> Program:
         "SIMULATOR_WEBHOOK_SECRET": kept["webhook_secret"],
         "SIMULATOR_WEBHOOK_URL": f"{copy.url}/webhooks/{kept['carrier_account_id']}/",
         "SIMULATOR_HUB_URL": f"{copy.url}/",
+        "SIMULATOR_REGISTRY_KEY": kept["registry_key"],
+        "SIMULATOR_REGISTRY_SECRET": kept["registry_secret"],
+        # The registry signs the address as the hub knows it.
+        "SIMULATOR_REGISTRY_WEBHOOK_URL": (
+            f"{copy.shared()['PUBLIC_URL'].rstrip('/')}/webhooks/registry/{REGISTRY_ACCOUNT_ID}/"
+        ),
     }
     data = copy.folder.path / "simulator"
     command = _python("-m", "simulator", "--port", str(copy.port + 1), "--data", str(data))

@@ -17,9 +17,13 @@ from provisioning.models import Organization, User
 from texting_hub.demonstration.carrier import connect_simulator
 from texting_hub.demonstration.customers import CONTOSO_ID, NORTHWIND_ID, make_contoso, make_northwind, make_operator
 from texting_hub.demonstration.history import write_history
+from texting_hub.demonstration.registry import connect_registry
 from texting_hub.demonstration.traffic import write_traffic
 
-SECRETS = ("DEMO_PASSWORD", "SIMULATOR_API_KEY", "SIMULATOR_WEBHOOK_SECRET")
+SECRETS = (
+    "DEMO_PASSWORD", "SIMULATOR_API_KEY", "SIMULATOR_WEBHOOK_SECRET", "SIMULATOR_REGISTRY_KEY",
+    "SIMULATOR_REGISTRY_SECRET",
+)  # fmt: skip
 
 
 class Command(BaseCommand):
@@ -45,6 +49,13 @@ class Command(BaseCommand):
             "webhook_secret": os.environ["SIMULATOR_WEBHOOK_SECRET"],
         }
         account = connect_simulator(simulator_url, credentials)
+        connect_registry(
+            simulator_url,
+            {
+                "api_key": os.environ["SIMULATOR_REGISTRY_KEY"],
+                "webhook_secret": os.environ["SIMULATOR_REGISTRY_SECRET"],
+            },
+        )
         if not Organization.objects.filter(pk=NORTHWIND_ID).exists():
             now, password = timezone.now(), make_password(os.environ["DEMO_PASSWORD"])
             make_northwind(account, password, now)
