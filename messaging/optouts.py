@@ -23,12 +23,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from messaging.models import OptOut
 from messaging.states import block_waiting
 from provisioning.models.choices import fold
 from provisioning.models.organizations import OptOutScope
+from provisioning.opt_out_scope import StandingOptOuts
 
 if TYPE_CHECKING:
     import uuid
@@ -182,3 +183,13 @@ def opt_in(number: PhoneNumber, counterpart: str, word: str, now: datetime) -> b
     """Lift every opt-out that keeps this number from texting this person. False: there was none."""
     rows = standing(number.organization, number, counterpart)
     return rows.update(lifted_at=now, lifted_by_keyword=word) > 0
+
+
+def count_standing(organization: Organization) -> StandingOptOuts:
+    """How many people are opted out now, for the page where the scope is set."""
+    rows = OptOut.objects.filter(organization=organization, lifted_at__isnull=True)
+    people = Count("counterpart", distinct=True)
+    return StandingOptOuts(
+        everywhere=rows.filter(number__isnull=True).aggregate(n=people)["n"],
+        one_number=rows.filter(number__isnull=False).aggregate(n=people)["n"],
+    )

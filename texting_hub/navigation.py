@@ -37,6 +37,8 @@ def _pages() -> list[tuple[str, str, str, str, Permission]]:
         ("", _("Inbox"), "inbox", "inbox", Permission.USE_INBOX),
         (_("Management"), _("Users"), "users", "users", Permission.VIEW_USERS),
         (_("Management"), _("Locations"), "locations", "pin", Permission.VIEW_LOCATIONS),
+        (_("Management"), _("Administrators"), "administrators", "badge", Permission.VIEW_ROLES),
+        (_("Management"), _("Account"), "account", "building", Permission.VIEW_ORGANIZATION),
         (_("Services"), _("Calling"), "service_settings", "phone", Permission.VIEW_ORGANIZATION),
         (_("Compliance"), _("Messages"), "retained_messages", "scale", Permission.READ_RETAINED_MESSAGES),
     ]

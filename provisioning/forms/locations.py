@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,13 +16,12 @@ from provisioning.business_hours import Span, day_in_words, read_day, week_of
 from provisioning.fingerprints import fingerprint
 from provisioning.forms.refusable import RefusableForm
 from provisioning.location_facts import main_number_of, state_of
+from provisioning.location_filters import narrowed
 from provisioning.models import Location, Organization, TextingSetting, Weekday
-from provisioning.models.choices import TEXTING_COUNTRIES, fold
 from provisioning.models.organizations import PstnConnection
 from provisioning.numbers import national
 from provisioning.refusals import Refusal
 
-AVAILABLE: Final = Q(country__in=TEXTING_COUNTRIES, pstn_connection=PstnConnection.CISCO_PSTN)
 ALWAYS, AT_HOURS = "always", "hours"
 
 
@@ -56,26 +55,10 @@ class LocationsFilter(forms.Form):
         return any(self.cleaned_data.get(name) for name in ("q", "country", "pstn", "texting"))
 
     def narrow(self, locations: QuerySet[Location], organization: Organization) -> QuerySet[Location]:
-        """Every word in the name or address, without regard to case; and each filter."""
-        values = self.cleaned_data
-        for word in fold(values.get("q", "")).split():
-            locations = locations.filter(search_text__contains=word)
-        if values.get("country"):
-            locations = locations.filter(country=values["country"])
-        if values.get("pstn"):
-            locations = locations.filter(pstn_connection=values["pstn"])
-        if values.get("texting"):
-            locations = locations.filter(_status(values["texting"], organization))
-        return locations
-
-
-def _status(status: str, organization: Organization) -> Q:
-    """The three pills of the list; every location is under exactly one."""
-    if status == "unavailable":
-        return ~AVAILABLE
-    defers = Q(texting_setting=TextingSetting.DEFAULT)
-    by_default = defers if organization.texting_enabled == (status == "on") else Q(pk__in=[])
-    return AVAILABLE & (Q(texting_setting=status) | by_default)
+        """What the search and the filters leave."""
+        names = {"q": "q", "country": "country", "pstn": "pstn_connection", "texting": "texting"}
+        values = {asked: self.cleaned_data.get(name, "") for name, asked in names.items()}
+        return narrowed(locations, organization, **values)
 
 
 def _text(label: Any, longest: int, **attributes: str) -> forms.CharField:

@@ -1,7 +1,14 @@
-"""Addresses of account: pages, and their part of /api/v1/."""
+"""Addresses of the organization's account: pages, and their part of /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from provisioning.api import account as api
+from provisioning.views import account
 
-api_urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("account/", account.account, name="account"),
+]
+
+api_urlpatterns: list[URLPattern] = [
+    path("organizations/<uuid:organization_id>", api.OneOrganization.as_view(), name="organization"),
+]

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from provisioning.api import locations as api
 from provisioning.views import locations
 
 urlpatterns: list[URLPattern] = [
@@ -11,4 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("locations/<uuid:location_id>/delete/", locations.location_delete, name="location_delete"),
 ]
 
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("locations", api.Locations.as_view(), name="locations"),
+    path("locations/<uuid:location_id>", api.OneLocation.as_view(), name="location"),
+]
