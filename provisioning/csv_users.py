@@ -149,10 +149,10 @@ def cells_of(user: Any, number: str | None) -> dict[str, str]:
         "first_name": user.first_name,
         "last_name": user.last_name,
         "location": user.location.name if user.location is not None else "",
-        "license": _LICENSES[user.license],
+        "license": license_words(user.license),
         "primary_number": number or "",
         "texting_setting": user.texting_setting,
-        "status": _ACTIVE if user.is_active else _DEACTIVATED,
+        "status": status_words(user.is_active),
     }
 
 
@@ -189,7 +189,10 @@ def license_of(cell: str) -> str:
     code = _LICENSE_WORDS.get(_letters(cell))
     if code is None:
         raise _not_one_of(
-            "unknown_license", _("“%(typed)s” is not a license. Write %(choices)s."), cell, _license_words()
+            "unknown_license",
+            _("“%(typed)s” is not a license. Write %(choices)s."),
+            cell,
+            ", ".join(_LICENSES.values()),
         )
     return code
 
@@ -213,13 +216,19 @@ def is_active_of(cell: str) -> bool:
     return active
 
 
+def license_words(code: str) -> str:
+    """A license as a cell says it."""
+    return _LICENSES[code]
+
+
+def status_words(active: bool) -> str:
+    """A status as a cell says it."""
+    return _ACTIVE if active else _DEACTIVATED
+
+
 def takes_away(cell: str) -> bool:
     """Whether the cell is the word for nothing."""
     return fold(cell.strip()) == NONE
-
-
-def _license_words() -> str:
-    return ", ".join(_LICENSES.values())
 
 
 def _not_one_of(code: str, sentence: str, typed: str, choices: str) -> Refusal:
