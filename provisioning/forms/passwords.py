@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib.auth.password_validation import password_validators_help_texts
 from django.utils.translation import gettext_lazy as _
 
 from provisioning.forms.refusable import RefusableForm
@@ -31,12 +30,12 @@ class ForgotPasswordForm(forms.Form):
 class ChoosePasswordForm(RefusableForm):
     """A new password, twice: it can't be seen while it is typed."""
 
-    new_password = _password(_("New password"), "new-password")
+    new_password = _password(
+        _("New password"),
+        "new-password",
+        help_text=_("At least 12 characters. Not your name, not your address, and nothing that everybody uses."),
+    )
     again = _password(_("New password again"), "new-password")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["new_password"].help_text = " ".join(password_validators_help_texts())
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data

@@ -15,7 +15,7 @@ class CodeForm(RefusableForm):
     """The app's six digits, or a recovery code."""
 
     code = forms.CharField(
-        label=_("Code"),
+        label=_("Code of your authenticator app, or a recovery code"),
         max_length=40,
         widget=forms.TextInput(
             attrs={

@@ -14,11 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from provisioning import authenticator_app, demonstration, passkeys, second_factors
-from provisioning.account_life import end_other_sessions
+from provisioning.account_life import end_other_sessions, needs_second_factor
 from provisioning.changes import Actor
 from provisioning.confirmation import confirmed
 from provisioning.forms.second_factors import NewAppForm, PasskeyForm, PasskeyNameForm
 from provisioning.lock_out import Attempt, count, locked_out
+from provisioning.models import User
 from provisioning.refusals import Refusal
 from provisioning.roles import signed_in
 from provisioning.second_factor_gate import is_missing, note_shown
@@ -141,6 +142,7 @@ def second_factor(request: HttpRequest, factor_id: int) -> HttpResponse:
     context = {
         "factor": found, "title": second_factors.title(found), "form": form,
         "last": len(factors.passkeys) + (factors.app is not None) == 1,
+        "required": _is_required(user) and needs_second_factor(user),
     }  # fmt: skip
     status = 422 if request.method == "POST" else 200
     return own_page(request, "provisioning/second_factor.html", context, status)
@@ -148,14 +150,18 @@ def second_factor(request: HttpRequest, factor_id: int) -> HttpResponse:
 
 def _removed(request: HttpRequest, factor_id: int) -> HttpResponse:
     user = person_of(request)
-    required = settings.SECOND_FACTOR_REQUIRED and not demonstration.is_exempt(user)
     try:
-        second_factors.remove(user, factor_id, Actor.of_request(request), timezone.now(), required=required)
+        second_factors.remove(user, factor_id, Actor.of_request(request), timezone.now(), required=_is_required(user))
     except Refusal as refusal:
         messages.error(request, refusal.sentence)
     else:
         messages.success(request, _("It was removed."))
     return redirect("security")
+
+
+def _is_required(user: User) -> bool:
+    """Whether who needs a second factor is held to it here."""
+    return settings.SECOND_FACTOR_REQUIRED and not demonstration.is_exempt(user)
 
 
 def _renamed(request: HttpRequest, factor_id: int) -> HttpResponse | None:
