@@ -186,7 +186,7 @@ EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 if MAIL_SERVER:
     vars().update(env.email_url("EMAIL_URL"))
 EMAIL_TIMEOUT = 20
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Texting Hub <texting-hub@localhost>")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="") or "Texting Hub <texting-hub@localhost>"
 
 SECOND_FACTOR_REQUIRED = env.bool("SECOND_FACTOR_REQUIRED", default=True)
 """Administrators, compliance officers and provider operators sign in with a second factor, or set one up first."""

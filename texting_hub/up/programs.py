@@ -29,7 +29,7 @@ _FOREIGN = ("DJANGO_SETTINGS_MODULE", "PYTHONHOME", "PYTHONSTARTUP", "REMAP_SIGT
             "SIMULATOR_REGISTRY_WEBHOOK_URL")  # fmt: skip
 REGISTRY_ACCOUNT_ID = "01990000-0000-7000-8000-00000000000d"
 """The demonstration's account at the simulated registry, as seed_demo makes it."""
-_NOT_THE_SIMULATORS = (*SHARED, "SECRET_KEY", "FIELD_KEYS")
+_NOT_THE_SIMULATORS = (*SHARED, "SECRET_KEY", "FIELD_KEYS", "EMAIL_URL")
 
 
 @dataclass(frozen=True, slots=True)
