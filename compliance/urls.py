@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from compliance.views import audit_log, exports, retention, search
+from compliance.views import audit_log, exports, retention, search, user_activity
 
 urlpatterns: list[URLPattern] = [
     path("compliance/messages/", search.retained_messages, name="retained_messages"),
@@ -13,7 +13,11 @@ urlpatterns: list[URLPattern] = [
     path("compliance/exports/<uuid:export_id>/download/", exports.export_download, name="export_download"),
     path("compliance/retention/", retention.retention, name="retention"),
     path("compliance/retention/<uuid:run_id>/", retention.purge_certificate, name="purge_certificate"),
+    path("users/<uuid:user_id>/activity/", user_activity.user_activity, name="user_activity"),
     path("compliance/audit-log/", audit_log.audit_log, name="audit_log"),
+    path("compliance/audit-log/export/", audit_log.audit_export, name="audit_export"),
+    path("audit-log/", audit_log.admin_audit_log, name="admin_audit_log"),
+    path("audit-log/export/", audit_log.admin_audit_export, name="admin_audit_export"),
 ]
 
 api_urlpatterns: list[URLPattern] = []

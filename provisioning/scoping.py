@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from provisioning.models import Campaign, Location, Organization, PhoneNumber, User
+from provisioning.models import Campaign, Location, Organization, PhoneNumber, RoleAssignment, User
 from provisioning.roles import administered_locations
 
 
@@ -39,3 +39,10 @@ def numbers_in_reach(administrator: User) -> QuerySet[PhoneNumber]:
 def campaigns_in_reach(administrator: User) -> QuerySet[Campaign]:
     """Campaigns of the administrator's organization: they are of no location."""
     return Campaign.objects.filter(organization=administrator.organization, organization__isnull=False)
+
+
+def roles_in_reach(administrator: User) -> QuerySet[RoleAssignment]:
+    """Role assignments of the administrator's organization; for a location administrator, of the named locations."""
+    held = RoleAssignment.objects.filter(organization=administrator.organization, organization__isnull=False)
+    bound_to = administered_locations(administrator)
+    return held if bound_to is None else held.filter(location_id__in=bound_to)

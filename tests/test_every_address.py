@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from compliance.models import Export, PurgeRun
 from messaging.models import CarrierAccount, Conversation, Message
-from provisioning.models import Organization, Role, User
+from provisioning.models import Organization, Role, RoleAssignment, User
 from provisioning.roles import Permission, permissions_of
 from tests import factories
 from tests.addresses import Address, operations, pages
@@ -56,11 +56,20 @@ class World:
             "export_id": self.export.pk,
             "run_id": self.purge.pk,
             "account_id": self.account.pk,
+            "assignment_id": self.assignment.pk,
         }
         if parameter == "factor_id":
             return _app_of(self.texter)
         assert parameter in values, f"Say in {__name__} which row {parameter} stands for."
         return values[parameter]
+
+    @property
+    def assignment(self) -> RoleAssignment:
+        """A role of the texter: made anew once somebody took it away."""
+        held, _made = RoleAssignment.objects.get_or_create(
+            organization=self.organization, user=self.texter, role=Role.READ_ONLY_ADMIN
+        )
+        return held
 
     def path(self, address: Address) -> str:
         return reverse(address.name, kwargs={name: self.value_of(name) for name in address.parameters})

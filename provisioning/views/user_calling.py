@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from provisioning.changes import Actor
-from provisioning.eligibility import annotate_standing, check_user
+from provisioning.eligibility import check_user
 from provisioning.enablement import resolve_default
 from provisioning.forms.texting import TextingSettingForm
 from provisioning.models import User
@@ -24,13 +24,13 @@ from provisioning.roles import Permission, permissions_of, requires
 from provisioning.scoping import users_in_reach
 from provisioning.standing_words import pill, source_line
 from provisioning.texting import set_user_texting
+from provisioning.views.user_head import administrator, head, people_with_standing
 
 
 @requires(Permission.VIEW_USERS)
 def user_calling(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
     """Default or override, what comes of it, and why."""
-    administrator: Any = request.user
-    reach = users_in_reach(administrator)
+    reach = users_in_reach(administrator(request))
     if request.method == "POST":
         return _save(request, get_object_or_404(reach, pk=user_id))
     person = _person(reach, user_id)
@@ -38,8 +38,7 @@ def user_calling(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
 
 
 def _save(request: HttpRequest, target: User) -> HttpResponse:
-    administrator: Any = request.user
-    if Permission.CHANGE_USERS not in permissions_of(administrator):
+    if Permission.CHANGE_USERS not in permissions_of(administrator(request)):
         raise PermissionDenied
     form = TextingSettingForm(request.POST)
     if form.is_valid():
@@ -50,7 +49,7 @@ def _save(request: HttpRequest, target: User) -> HttpResponse:
         else:
             messages.success(request, _("Saved. Business Texting of %(user)s is set.") % {"user": target.display_name})
             return redirect("user_calling", user_id=target.pk)
-    person = _person(users_in_reach(administrator), target.pk)
+    person = _person(users_in_reach(administrator(request)), target.pk)
     return _page(request, person, form.kept(person.texting_setting), status=form.http_status)
 
 
@@ -68,8 +67,7 @@ def _write(target: User, form: TextingSettingForm, actor: Actor) -> None:
 
 
 def _person(reach: QuerySet[User], user_id: uuid.UUID) -> Any:
-    found = annotate_standing(reach.select_related("organization", "location", "primary_number"))
-    return get_object_or_404(found, pk=user_id)
+    return get_object_or_404(people_with_standing(reach), pk=user_id)
 
 
 def _page(request: HttpRequest, person: Any, form: TextingSettingForm, status: int = 200) -> HttpResponse:
@@ -77,7 +75,7 @@ def _page(request: HttpRequest, person: Any, form: TextingSettingForm, status: i
     default = resolve_default(person)
     location = person.location.name if person.location else ""
     context = {
-        "person": person,
+        **head(request, person, "user_calling"),
         "form": form,
         "pill": pill(person, name_location=True),
         "requirements": requirements,
@@ -85,6 +83,6 @@ def _page(request: HttpRequest, person: Any, form: TextingSettingForm, status: i
         "unmet": next((item for item in requirements if item.code == person.first_unmet), None),
         "default": default,
         "default_source": source_line(default.source, location),
-        "can_change": Permission.CHANGE_USERS in permissions_of(request.user),  # type: ignore[arg-type]
+        "can_assign_number": Permission.ASSIGN_NUMBERS in permissions_of(administrator(request)),
     }
     return render(request, "provisioning/user_calling.html", context, status=status)
