@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from provisioning.eligibility import trouble
 from provisioning.eligibility.trouble import Trouble
@@ -61,13 +61,18 @@ class OrganizationFacts:
 
     @classmethod
     def of(cls, organization: Organization | None) -> OrganizationFacts:
-        """Two queries; up to four more when nothing is registered."""
+        """Two queries; up to three more when nothing is registered."""
         if organization is None:
             return cls(None, (), None, registration_pending=False)
-        campaigns = Campaign.objects.filter(organization=organization)
-        registered = campaigns.filter(REGISTERED).select_related("brand").order_by("id").first()
+        return cls.with_campaign(organization, registered_campaigns(organization).first())
+
+    @classmethod
+    def with_campaign(
+        cls, organization: Organization, registered: Campaign | None, *, reasons: bool = True
+    ) -> OrganizationFacts:
+        """Where the first registered campaign is at hand; without `reasons`, two queries at most."""
         pending = registered is None and _registration_pending(organization)
-        idle = registered is None and not pending
+        idle = registered is None and not pending and reasons
         return cls(
             organization=organization,
             plan_countries=tuple(organization.calling_plans.order_by("country").values_list("country", flat=True)),
@@ -77,11 +82,16 @@ class OrganizationFacts:
         )
 
 
+def registered_campaigns(organization: Organization) -> QuerySet[Campaign]:
+    """The oldest first, with their brands."""
+    return Campaign.objects.filter(REGISTERED, organization=organization).select_related("brand").order_by("id")
+
+
 def _registration_pending(organization: Organization) -> bool:
     """Whether the registry has yet to answer: about a brand, or about a campaign of a verified brand."""
-    if Brand.objects.filter(PENDING_BRANDS, organization=organization).exists():
-        return True
-    return Campaign.objects.filter(PENDING_CAMPAIGNS, organization=organization).exists()
+    brands = Brand.objects.filter(PENDING_BRANDS, organization=OuterRef("pk"))
+    campaigns = Campaign.objects.filter(PENDING_CAMPAIGNS, organization=OuterRef("pk"))
+    return Organization.objects.filter(Exists(brands) | Exists(campaigns), pk=organization.pk).exists()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from provisioning.eligibility import facts
-from provisioning.eligibility.facts import REGISTERED, OrganizationFacts
+from provisioning.eligibility.facts import OrganizationFacts, registered_campaigns
 from provisioning.eligibility.requirements import FROM_USER, Root
-from provisioning.models import Campaign, Organization, PhoneNumber
+from provisioning.models import Organization, PhoneNumber
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,16 @@ class KnownRoot(Root):
     open_campaigns: tuple[uuid.UUID, ...]
 
     @classmethod
-    def of(cls, organization: Organization) -> KnownRoot:
-        """Three queries; up to two more when nothing is registered yet."""
-        found = OrganizationFacts.of(organization)
-        campaigns = open_campaigns(organization) if found.registered_campaign is not None else ()
-        return cls(FROM_USER.prefix, FROM_USER.key, found, campaigns)
+    def of(cls, organization: Organization, *, reasons: bool = True) -> KnownRoot:
+        """Two queries; up to three more when nothing is registered, one without the registry's reasons."""
+        campaigns = list(registered_campaigns(organization).annotate(crowded=Exists(_numbers_beyond_limit())))
+        first = campaigns[0] if campaigns else None
+        return cls(
+            FROM_USER.prefix,
+            FROM_USER.key,
+            OrganizationFacts.with_campaign(organization, first, reasons=reasons),
+            tuple(campaign.pk for campaign in campaigns if campaign.number_pool or not campaign.crowded),
+        )
 
     @property
     def organization(self) -> Organization:
@@ -43,10 +48,7 @@ class KnownRoot(Root):
         return self.organization.pk
 
 
-def open_campaigns(organization: Organization) -> tuple[uuid.UUID, ...]:
-    """Registered campaigns that are not crowded. Reads 50 numbers a campaign at most, and none of one with a pool."""
+def _numbers_beyond_limit() -> QuerySet[PhoneNumber]:
+    """Of a campaign: there is one when it is crowded. Reads 50 numbers at most."""
     numbers = PhoneNumber.objects.filter(campaign_id=OuterRef("pk"), active=True).order_by()
-    limit = facts.CAMPAIGN_NUMBERS_LIMIT
-    registered = Campaign.objects.filter(REGISTERED, organization=organization)
-    rows = registered.exclude(Exists(numbers[limit : limit + 1]), number_pool=False)
-    return tuple(rows.order_by("pk").values_list("pk", flat=True))
+    return numbers[facts.CAMPAIGN_NUMBERS_LIMIT : facts.CAMPAIGN_NUMBERS_LIMIT + 1]
