@@ -55,8 +55,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         related_name="users",
     )  # fmt: skip
     location = models.ForeignKey(
-        Location, verbose_name=_("location"), null=True, blank=True, on_delete=models.PROTECT, related_name="users"
-    )
+        Location, verbose_name=_("location"), null=True, blank=True, on_delete=models.PROTECT, related_name="users",
+        db_index=False,  # users_of_location begins with it
+    )  # fmt: skip
     email = models.EmailField(_("e-mail"), max_length=254)
     email_key = models.CharField(max_length=254, unique=True, editable=False)
     first_name = models.CharField(_("first name"), max_length=100, blank=True)
@@ -98,8 +99,27 @@ class User(AbstractBaseUser, PermissionsMixin):
         indexes = [
             # The Users page: one organization, by name, keyset on (sort_name, id).
             models.Index(fields=["organization", "sort_name", "id"], name="users_page"),
-            # The per-location table of Service Settings.
-            models.Index(fields=["location"], name="users_of_location"),
+            # The same by e-mail address.
+            models.Index(fields=["organization", "email_key"], name="users_by_email"),
+            # One location's users by name, the list by location, and the per-location table of Service Settings.
+            models.Index(fields=["location", "sort_name", "id"], name="users_of_location"),
+            # The few that a filter looks for among many, by name: without a Professional license, deactivated,
+            # with a setting of their own.
+            models.Index(
+                fields=["organization", "license", "sort_name", "id"],
+                condition=~models.Q(license=License.PROFESSIONAL),
+                name="users_not_professional",
+            ),
+            models.Index(
+                fields=["organization", "sort_name", "id"],
+                condition=models.Q(is_active=False),
+                name="users_deactivated",
+            ),
+            models.Index(
+                fields=["organization", "sort_name", "id"],
+                condition=models.Q(texting_setting__in=["on", "off"]),
+                name="users_overridden",
+            ),
         ]
 
     def __str__(self) -> str:
