@@ -34,13 +34,15 @@ def invite(users: Sequence[User], actor: Actor, now: datetime) -> list[User]:
     At most 500 users of one organization. Inviting again makes the earlier links void.
     """
     with transaction.atomic():
-        waiting = [user for user in users if awaits_activation(user)]
+        rows = User.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=[user.pk for user in users])
+        as_it_is = {row.pk: row for row in rows.order_by("pk")}
+        waiting = [user for user in users if user.pk in as_it_is and awaits_activation(as_it_is[user.pk])]
         again = {user.pk for user in waiting if user.invited_at is not None}
         User.objects.filter(pk__in=[user.pk for user in waiting]).update(invited_at=now)
         for user in waiting:
-            user.invited_at = now
+            user.invited_at = as_it_is[user.pk].invited_at = now
         names = _organization_names(waiting)
-        mail.post_many([_invitation(user, actor, names.get(user.organization_id, ""), now) for user in waiting])
+        mail.post_many([_invitation(as_it_is[user.pk], names.get(user.organization_id, ""), now) for user in waiting])
         record_many([
             change_of(
                 "user.invited_again" if user.pk in again else "user.invited", actor, user,
@@ -117,7 +119,7 @@ def _organization_names(users: Sequence[User]) -> dict[uuid.UUID | None, str]:
     return dict(Organization.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
-def _invitation(user: User, actor: Actor, organization: str, now: datetime) -> mail.Letter:
+def _invitation(user: User, organization: str, now: datetime) -> mail.Letter:
     link = links.address(user, links.Purpose.INVITATION, now)
     ends = now + links.Purpose.INVITATION.lasts
     subject, text = mail_words.words("invitation", user, organization=organization, link=link, ends=ends)

@@ -44,7 +44,7 @@ def post_to(address: str, kind: str, subject: str, text: str, *, recipient: User
         address=address, kind=kind, subject=" ".join(subject.split())[:300], text=text,
         created_at=now, next_attempt_at=now,
     )  # fmt: skip
-    transaction.on_commit(wake)
+    transaction.on_commit(wake, robust=True)
     return mail
 
 
@@ -70,7 +70,7 @@ def post_many(letters: Sequence[Letter]) -> list[Mail]:
         )
         for letter in letters
     ])  # fmt: skip
-    transaction.on_commit(wake)
+    transaction.on_commit(wake, robust=True)
     return mails
 
 

@@ -81,10 +81,10 @@ def choose(key: str, purpose: Purpose, password: str, ip: str | None, now: datet
         validate_password(password, user)
         _write(user, password)
         end_sessions([user.pk])
-        action = "user.activated" if purpose is Purpose.INVITATION else "user.password_reset"
-        record_target(action, Actor.of_user(user, "portal", ip), user, organization_id=user.organization_id)
         if purpose is Purpose.RESET:
             _tell(user, now)
+        action = "user.activated" if purpose is Purpose.INVITATION else "user.password_reset"
+        record_target(action, Actor.of_user(user, "portal", ip), user, organization_id=user.organization_id)
     return user
 
 
@@ -111,11 +111,11 @@ def change(user: User, current: str, password: str, session_key: str, ip: str | 
             raise ValidationError(_("Choose a password that you do not use now."), code="same_password")
         _write(locked, password)
         Session.objects.filter(user=locked).exclude(session_key=session_key).delete()
+        _tell(locked, now)
         record_target(
             "user.password_changed", Actor.of_user(locked, "portal", ip), locked,
             organization_id=locked.organization_id,
         )  # fmt: skip
-        _tell(locked, now)
     return locked
 
 

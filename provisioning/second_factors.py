@@ -195,12 +195,13 @@ def _no_passkey() -> Refusal:
 
 
 def _added(user: User, row: Authenticator, actor: Actor, now: datetime) -> list[str]:
-    _record(user, "user.second_factor_added", actor, {"second_factor": title(row)})
+    codes: list[str] = []
+    if not Authenticator.objects.filter(user_id=user.pk, type=Kind.RECOVERY_CODES).exists():
+        codes = RecoveryCodes.activate(user).generate_codes()
     _tell(user, _("%(factor)s was added to your account") % {"factor": title(row)}, now)
-    if Authenticator.objects.filter(user_id=user.pk, type=Kind.RECOVERY_CODES).exists():
-        return []
-    codes: list[str] = RecoveryCodes.activate(user).generate_codes()
-    _record(user, "user.recovery_codes_made", actor, {"codes": len(codes)})
+    _record(user, "user.second_factor_added", actor, {"second_factor": title(row)})
+    if codes:
+        _record(user, "user.recovery_codes_made", actor, {"codes": len(codes)})
     return codes
 
 
@@ -212,8 +213,8 @@ def make_codes(user: User, actor: Actor, now: datetime) -> list[str]:
             raise Refusal("no_second_factor", _("Recovery codes stand in for a second factor. Set one up first."))
         Authenticator.objects.filter(user_id=user.pk, type=Kind.RECOVERY_CODES).delete()
         codes: list[str] = RecoveryCodes.activate(user).generate_codes()
-        _record(user, "user.recovery_codes_made", actor, {"codes": len(codes)})
         _tell(user, _("New recovery codes were made for your account"), now)
+        _record(user, "user.recovery_codes_made", actor, {"codes": len(codes)})
     return codes
 
 
@@ -243,8 +244,8 @@ def remove(user: User, factor_id: int, actor: Actor, now: datetime, *, required:
         row.delete()
         if last:
             Authenticator.objects.filter(user_id=user.pk).delete()
-        _record(user, "user.second_factor_removed", actor, {}, before={"second_factor": name})
         _tell(user, _("%(factor)s was removed from your account") % {"factor": name}, now)
+        _record(user, "user.second_factor_removed", actor, {}, before={"second_factor": name})
 
 
 def remove_all(user: User, actor: Actor, now: datetime) -> bool:
@@ -256,8 +257,8 @@ def remove_all(user: User, actor: Actor, now: datetime) -> bool:
             return False
         Authenticator.objects.filter(user_id=user.pk).delete()
         end_sessions([user.pk])
-        _record(user, "user.second_factor_removed", actor, {}, before={"second_factor": ", ".join(names)})
         _tell(user, _("All second factors were removed from your account"), now)
+        _record(user, "user.second_factor_removed", actor, {}, before={"second_factor": ", ".join(names)})
     return True
 
 
@@ -278,8 +279,8 @@ def _own(user: User, factor_id: int) -> Authenticator:
 
 def _tell_recovery_code_used(user: User, row: Authenticator, actor: Actor, now: datetime) -> None:
     left = _codes_left(row)
-    _record(user, "user.recovery_code_used", actor, {"codes_left": left})
     _tell(user, _("A recovery code of your account was used; %(left)d are left") % {"left": left}, now)
+    _record(user, "user.recovery_code_used", actor, {"codes_left": left})
 
 
 def _record(user: User, action: str, actor: Actor, after: dict[str, Any], before: dict[str, Any] | None = None) -> None:

@@ -27,7 +27,7 @@ def note_sign_in(request: HttpRequest, user: User) -> None:
     request.session[_ABOUT] = {
         "organization": str(user.organization_id) if user.organization_id else None,
         "address": request.META.get("REMOTE_ADDR") or None,
-        "user_agent": request.headers.get("User-Agent", "")[:300],
+        "user_agent": request.headers.get("User-Agent", "").replace("\0", "")[:300],
         "at": timezone.now().isoformat(),
     }
 

@@ -103,7 +103,9 @@ def test_five_hundred_are_invited_in_a_handful_of_queries(
 
 def test_whoever_has_a_password_or_is_deactivated_is_not_invited(user: User, newcomer: User, actor: Actor) -> None:
     user.set_password(factories.PASSWORD)
+    user.save(update_fields=["password"])
     newcomer.is_active = False
+    newcomer.save(update_fields=["is_active"])
     assert account_life.invite([user, newcomer], actor, NOW) == []
     for person, code in ((user, "already_activated"), (newcomer, "user_inactive")):
         with pytest.raises(Refusal) as refused:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail as outgoing
+from django.core.cache import cache
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from provisioning import mail, mail_delivery
 from provisioning.models import Alert, Mail, MailState, User
 from tests import factories
+from tests.provisioning.mail_server import MailServer, mail_server
 
 NOW = factories.NOW
 
@@ -151,3 +155,96 @@ def test_the_demonstration_sends_nothing_and_keeps_the_text(user: User, settings
     row.refresh_from_db()
     assert (row.state, row.text) == (MailState.KEPT, "Somebody was named.")
     assert outgoing.outbox == []
+
+
+# -- over a socket ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def far_side(server: None, settings: Any) -> Iterator[MailServer]:
+    with mail_server() as listening:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", listening.port
+        yield listening
+
+
+def state_of(row: Mail) -> tuple[str, str]:
+    row.refresh_from_db()
+    return row.state, row.error
+
+
+def test_a_real_server_gets_one_message_and_its_refusal_fails_one_person_only(
+    user: User, stranger: User, far_side: MailServer
+) -> None:
+    far_side.refused[user.email] = "550 5.1.1 no such user here"
+    refused, taken = written(user), written(stranger)
+    assert mail_delivery.send_due(NOW) == 1
+    assert state_of(refused) == (MailState.FAILED, "550 5.1.1 no such user here")
+    assert state_of(taken) == (MailState.SENT, "")
+    (message,) = far_side.taken
+    assert f"To: {stranger.email}" in message
+    assert "From: Texting Hub <hub@provider.example>" in message
+    assert "Auto-Submitted: auto-generated" in message
+    assert "Content-Type: text/plain" in message
+
+
+@pytest.mark.parametrize("answer", ["450 4.2.1 mailbox busy", "451 4.7.1 greylisted", "452 4.2.2 mailbox full"])
+def test_a_mailbox_that_is_busy_is_tried_again_and_is_not_the_servers_fault(
+    user: User, far_side: MailServer, answer: str
+) -> None:
+    far_side.refused[user.email] = answer
+    row = written(user)
+    mail_delivery.send_due(NOW)
+    assert state_of(row) == (MailState.WAITING, answer)
+    assert not Alert.objects.exists()
+    far_side.refused.clear()
+    assert mail_delivery.send_due(NOW + timedelta(minutes=1)) == 1
+
+
+def test_content_that_is_refused_for_good_is_not_tried_again(user: User, far_side: MailServer) -> None:
+    far_side.at_the_end = "554 5.7.1 we take no such thing"
+    row = written(user)
+    mail_delivery.send_due(NOW)
+    assert state_of(row) == (MailState.FAILED, "554 5.7.1 we take no such thing")
+
+
+def test_a_server_that_is_not_there_lets_everything_wait(
+    user: User, stranger: User, far_side: MailServer, settings: Any
+) -> None:
+    settings.EMAIL_PORT = 1
+    rows = [written(user), written(stranger)]
+    assert mail_delivery.send_due(NOW) == 0
+    assert [state_of(row)[0] for row in rows] == [MailState.WAITING] * 2
+    assert Alert.objects.get().code == "mail_failing"
+
+
+# -- waking up -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_mails_wake_one_worker_and_the_next_after_it_looked(
+    user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    sent: list[str] = []
+    monkeypatch.setattr("celery.app.base.Celery.send_task", lambda self, name, **options: sent.append(name))
+    cache.clear()
+    with transaction.atomic():
+        mail.post_many([mail.Letter(user, "officer_named", "s", "t") for _ in range(100)])
+        mail.post(user, "officer_named", "s", "t")
+    assert sent == ["provisioning.send_mail"]
+    mail.looking()
+    mail.post(user, "officer_named", "s", "t")
+    assert sent == ["provisioning.send_mail"] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_gone_breaks_nothing(user: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: Any, **options: Any) -> None:
+        raise OperationalError("no broker")
+
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr("celery.app.base.Celery.send_task", gone)
+    cache.clear()
+    mail.post(user, "officer_named", "s", "t")
+    assert Mail.objects.get().state == MailState.WAITING
