@@ -15,7 +15,8 @@ conversation, the conversation before counts, sending numbers last. A STOP that 
 locks those before its own, so on Postgres it can deadlock with a worker that settles both: one of them is ended, and
 repeats (the webhook answers 503). Nothing in here talks to a carrier.
 
-A text to a number that no organization owns is logged and not stored: nobody may read it, no retention covers it.
+A text to a number that no organization owns (any longer) is logged and not stored: nobody may read it, no retention
+covers it.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Filed:
 
 def accept_inbound(account: CarrierAccount, text: InboundText, now: datetime) -> Filed | None:
     """File a text that the carrier delivered. None: the number belongs to no organization."""
-    owners = PhoneNumber.objects.select_related("organization", "campaign")
+    owners = PhoneNumber.objects.owned().select_related("organization", "campaign")
     number = owners.filter(e164=text.to).first()
     if number is None:
         logger.warning("inbound_to_unknown_number", account=str(account.pk), number=text.to)

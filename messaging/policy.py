@@ -175,6 +175,8 @@ def _verdict(text: Message, facts: _Facts) -> Verdict:
     if not is_allowed(text.counterpart):
         return Verdict(Action.BLOCK, Reason.DESTINATION_NOT_ALLOWED)
     sending = facts.numbers.get(text.number_id)
+    if sending is not None and sending.number.released_at is not None:
+        return Verdict(Action.BLOCK, Reason.SENDER_NOT_ENABLED)  # It may be another customer's by now.
     if text.kind == Kind.PERSON:
         verdict = _of_person(text, sending, facts)
         if verdict is not _SEND:

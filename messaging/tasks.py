@@ -8,9 +8,10 @@ from typing import Final
 
 from celery import shared_task
 
-from messaging import clock, health, outcomes, receipts, wakeups, watch
+from messaging import capabilities, clock, health, outcomes, receipts, wakeups, watch
 from messaging.relay import Relay
 from messaging.sweep import sweep
+from provisioning.number_capability import REFRESH_TASK, wake_refresh
 
 SOON: Final = timedelta(seconds=5)
 """The sweep comes as often; what is due earlier has a wake-up of its own."""
@@ -38,6 +39,13 @@ def relay_sweep() -> None:
     """Find what was left behind, and send it if there is anything to send: whatever became of its wake-up."""
     if sweep(clock.database_now()):
         relay_due()
+
+
+@shared_task(name=REFRESH_TASK)
+def refresh_capabilities() -> None:
+    """Ask carriers about numbers that are due; once more when there are more of them."""
+    if capabilities.refresh(clock.database_now()):
+        wake_refresh()
 
 
 @shared_task(name="messaging.match_orphans")

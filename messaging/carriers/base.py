@@ -9,7 +9,7 @@ An adapter never touches the database. What it raises says what the relay may do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -112,11 +112,24 @@ class ReceiptEvent:
 Event = InboundText | ReceiptEvent
 
 
+@dataclass(frozen=True, slots=True)
+class CapabilityAnswer:
+    """Whether the carrier lets one number text: capable, incapable, unknown (not yet reported); in its words."""
+
+    e164: str
+    capability: str
+    reason: str = ""
+
+
 class Carrier(Protocol):
     """An adapter, made for one carrier account. One text may be several submits: `send` answers for all of them."""
 
     async def send(self, text: OutboundText, wire: Wire) -> Accepted:
         """Hand one text to the carrier. Raises NotTaken, Refused or Unconfirmed."""
+        ...
+
+    async def capability(self, numbers: Sequence[str], wire: Wire) -> list[CapabilityAnswer]:
+        """What the carrier says of at most 100 numbers; none that it doesn't know. Raises as `send` does."""
         ...
 
     def verify(self, request: WebhookRequest, now: datetime) -> bool:

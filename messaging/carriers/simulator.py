@@ -2,6 +2,8 @@
 
 POST {base_url}/v1/messages answers 202 {"id"} (taken), 400 {"code"} (refused for good), 429 with Retry-After or
 503 {"code": "not_taken"} (documented as not taken). After anything else the carrier may have the text.
+POST {base_url}/v1/numbers/capability takes {"numbers": [...]} (E.164, at most 100) and answers 200 with
+{"numbers": [{"number", "capability", "reason"}]}, where capability is capable, incapable or pending.
 Webhooks carry one event or an array; X-Simulator-Signature is the hex HMAC-SHA256 of "timestamp.body" under the
 webhook secret, and X-Simulator-Timestamp is in Unix seconds.
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ import structlog
 
 from messaging.carriers.base import (
     Accepted,
+    CapabilityAnswer,
     Event,
     InboundText,
     MalformedWebhook,
@@ -32,6 +35,7 @@ from messaging.carriers.base import (
 )
 from messaging.carriers.wire import Reply, Wire
 from messaging.reasons import Reason
+from provisioning.models.numbers import TextCapability
 
 logger = structlog.get_logger(__name__)
 
@@ -54,9 +58,15 @@ BLOCKS: Final = frozenset({
 })  # fmt: skip
 """Refusals that are the carrier's decision about the sender or the text: Blocked. The others are Failed."""
 
+CAPABILITIES: Final[dict[str, TextCapability]] = {
+    "capable": TextCapability.CAPABLE,
+    "incapable": TextCapability.INCAPABLE,
+    "pending": TextCapability.UNKNOWN,
+}
 CLAIMS: Final = ("sent", "delivered", "undelivered")
 FRESH: Final = timedelta(minutes=5)
 LONGEST_ID: Final = 128
+LONGEST_REASON: Final = 200
 
 
 class SimulatedCarrier:
@@ -64,6 +74,7 @@ class SimulatedCarrier:
 
     def __init__(self, base_url: str, credentials: Mapping[str, Any]) -> None:
         self._url = f"{base_url.rstrip('/')}/v1/messages"
+        self._capability_url = f"{base_url.rstrip('/')}/v1/numbers/capability"
         self._headers = {
             "authorization": f"Bearer {credentials.get('api_key', '')}",
             "content-type": "application/json",
@@ -82,6 +93,11 @@ class SimulatedCarrier:
             }
         )
         return _understood(await wire.post(self._url, content=content, headers=self._headers))
+
+    async def capability(self, numbers: Sequence[str], wire: Wire) -> list[CapabilityAnswer]:
+        """What the carrier says of these numbers."""
+        content = orjson.dumps({"numbers": list(numbers)})
+        return _capabilities(await wire.post(self._capability_url, content=content, headers=self._headers))
 
     def verify(self, request: WebhookRequest, now: datetime) -> bool:
         """Whether the signature holds and is younger than five minutes (or at most five ahead of our clock)."""
@@ -121,6 +137,24 @@ def _understood(reply: Reply) -> Accepted:
         reason = reason_of(code)
         raise Refused(reason, code=code, blocked_by="carrier" if reason in BLOCKS else "")
     raise Unconfirmed(f"HTTP {reply.status}")
+
+
+def _capabilities(reply: Reply) -> list[CapabilityAnswer]:
+    """Raises Refused when the carrier doesn't understand the question, NotTaken when it may be asked again later."""
+    if 400 <= reply.status < 500 and reply.status not in (401, 403, 408, 429):
+        raise Refused(Reason.CARRIER_REJECTED, code=_field(reply, "code")[:32])
+    if reply.status != 200:
+        raise NotTaken(f"HTTP {reply.status}", retry_after=_retry_after(reply))
+    try:
+        return [_capability(entry) for entry in orjson.loads(reply.body)["numbers"]]
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise NotTaken(f"HTTP 200, {type(error).__name__}") from error
+
+
+def _capability(entry: Mapping[str, Any]) -> CapabilityAnswer:
+    """A word that we don't know is as good as none: not yet reported."""
+    found = CAPABILITIES.get(_text(entry, "capability"), TextCapability.UNKNOWN)
+    return CapabilityAnswer(_name(entry, "number"), found, " ".join(_text(entry, "reason").split())[:LONGEST_REASON])
 
 
 def _carrier_id(reply: Reply) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from messaging import carriers
-from messaging.carriers.base import Accepted, Event, OutboundText, WebhookRequest
+from messaging.carriers.base import Accepted, CapabilityAnswer, Event, OutboundText, WebhookRequest
 from messaging.carriers.wire import Wire
 
 Answer = Callable[[OutboundText], Accepted]
@@ -24,6 +24,8 @@ class CarrierInMemory:
         self.taken: list[OutboundText] = []
         self.tried: list[OutboundText] = []
         self.answer: Answer | None = None
+        self.asked: list[list[str]] = []
+        self.says: Callable[[str], CapabilityAnswer | None] = lambda e164: CapabilityAnswer(e164, "capable")
 
     def __call__(self, base_url: str, credentials: Any) -> CarrierInMemory:
         """Stands in the registry as the maker of itself."""
@@ -35,6 +37,12 @@ class CarrierInMemory:
         accepted = self.answer(text) if self.answer else Accepted(f"c-{text.message_id}")
         self.taken.append(text)
         return accepted
+
+    async def capability(self, numbers: Sequence[str], wire: Wire) -> list[CapabilityAnswer]:
+        """What `says` answers, number by number; it may raise."""
+        await asyncio.sleep(0)
+        self.asked.append(list(numbers))
+        return [answer for e164 in numbers if (answer := self.says(e164)) is not None]
 
     def verify(self, request: WebhookRequest, now: datetime) -> bool:
         raise NotImplementedError
