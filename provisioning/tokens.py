@@ -37,9 +37,13 @@ SCOPES: Final = {
     "people:write": gettext_lazy("Change people"),
     "alerts:read": gettext_lazy("See alerts"),
     "audit:read": gettext_lazy("See the audit log"),
+    "tokens:read": gettext_lazy("See the user’s own API tokens"),
+    "tokens:write": gettext_lazy("Make and revoke the user’s own API tokens"),
     "messages:read": gettext_lazy("Read the user’s own texts"),
     "messages:write": gettext_lazy("Send texts as the user"),
 }
+LONGEST_DAYS: Final = 366
+"""A token that is never looked at again ends by itself."""
 TOUCH_EVERY: Final = timedelta(minutes=1)
 """How exact `last_used_at` is: a busy client costs one write a minute."""
 
@@ -66,6 +70,20 @@ def issue(user: User, *, name: str, scopes: Iterable[str], expires_at: datetime,
             after={"user": user.email, "name": name, "scopes": wanted, "expires_at": expires_at.isoformat()},
         )  # fmt: skip
     return token, plain
+
+
+def revoke(token: ApiToken, actor: Actor, now: datetime) -> ApiToken:
+    """It works no longer, from the next request on. One that was revoked already stays as it is."""
+    with transaction.atomic():
+        row = ApiToken.objects.select_for_update(no_key=True, of=("self",)).select_related("user").get(pk=token.pk)
+        if row.revoked_at is None:
+            row.revoked_at = now
+            row.save(update_fields=["revoked_at"])
+            record_target(
+                "api_token.revoked", actor, row, organization_id=row.organization_id,
+                before={"user": row.user.email, "name": row.name, "scopes": row.scopes},
+            )  # fmt: skip
+    return row
 
 
 def _organization_of(user: User) -> Organization:

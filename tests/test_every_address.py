@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from compliance.models import Export, PurgeRun
 from messaging.models import CarrierAccount, Conversation, Message
-from provisioning.models import Organization, Role, RoleAssignment, User
+from provisioning.models import ApiToken, Organization, Role, RoleAssignment, User
 from provisioning.roles import Permission, permissions_of
 from tests import factories
 from tests.addresses import Address, operations, pages
@@ -42,6 +42,7 @@ class World:
     export: Export
     purge: PurgeRun
     account: CarrierAccount
+    token: ApiToken
     people: dict[str, User]
     stranger: User
 
@@ -56,6 +57,8 @@ class World:
             "export_id": self.export.pk,
             "run_id": self.purge.pk,
             "account_id": self.account.pk,
+            "token_id": self.token.pk,
+            "members_token_id": self.token.pk,
             "assignment_id": self.assignment.pk,
         }
         if parameter == "factor_id":
@@ -82,7 +85,7 @@ def _app_of(person: User) -> int:
     return found
 
 
-PRIVATE = {"conversation_id", "message_id", "factor_id"}
+PRIVATE = {"conversation_id", "message_id", "factor_id", "token_id"}
 """Rows of one person: not there for anybody else, whatever their role."""
 
 
@@ -113,6 +116,10 @@ def world(user: User, stranger: User) -> World:
             finished_at=factories.NOW,
         ),
         account=CarrierAccount.objects.get(),
+        token=ApiToken.objects.create(
+            organization=organization, user=user, name="Sync", prefix="0" * 12, digest="0" * 64, scopes=["people:read"],
+            expires_at=factories.NOW,
+        ),
         people=people,
         stranger=stranger,
     )  # fmt: skip

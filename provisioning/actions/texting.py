@@ -16,5 +16,4 @@ ACTIONS: Final[dict[str, Promise]] = {
     "user.signed_in": gettext_lazy("Signed in"),
     "user.sign_in_failed": gettext_lazy("Failed to sign in"),
     "user.signed_out": gettext_lazy("Signed out"),
-    "api_token.created": gettext_lazy("Created an API token"),
 }

@@ -14,7 +14,7 @@ from django.test import Client
 from provisioning.changes import Actor
 from provisioning.models import ApiToken, User
 from provisioning.refusals import Refusal
-from provisioning.tokens import digest_of, issue
+from provisioning.tokens import digest_of, issue, revoke
 from tests import factories
 from tests.provisioning.recorded import recorded
 
@@ -171,3 +171,80 @@ def test_create_token_refuses_someone_deactivated(user: User) -> None:
     User.objects.filter(pk=user.pk).update(is_active=False)
     with pytest.raises(CommandError, match="deactivated"):
         call_command("create_token", user.email, "--scope", "people:read")
+
+
+def test_a_revoked_token_is_refused_from_the_next_request_on_and_its_end_is_recorded(user: User) -> None:
+    with time_machine.travel(NOW, tick=False):
+        token, plain = token_of(user)
+        assert get_me(plain).status_code == 200
+        with recorded() as changes:
+            revoke(token, Actor.system("test"), NOW)
+            revoke(token, Actor.system("test"), NOW + timedelta(hours=1))
+        assert get_me(plain).json()["code"] == "token_revoked"
+    assert [change.action for change in changes] == ["api_token.revoked"]
+    assert ApiToken.objects.get().revoked_at == NOW
+
+
+def test_the_page_makes_a_token_and_shows_it_once(user: User, signed_in_as: Any) -> None:
+    browser = signed_in_as(user)
+    answer = browser.post("/security/api-tokens/", {"name": "Sync", "scopes": ["people:read"], "days": "30"})
+    plain = answer.context["plain"]
+    assert plain in answer.content.decode()
+    assert plain not in browser.get("/security/api-tokens/").content.decode()
+    assert get_me(plain).status_code == 200
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_a_token_without_name_or_purpose_is_not_made(user: User, signed_in_as: Any) -> None:
+    answer = signed_in_as(user).post("/security/api-tokens/", {"name": "Sync", "days": "30"})
+    assert answer.status_code == 422
+    assert "Choose at least one thing that the token may do." in answer.content.decode()
+    assert 'value="Sync"' in answer.content.decode()
+    assert not ApiToken.objects.exists()
+
+
+def test_people_see_and_revoke_their_own_and_full_administrators_everybodys(
+    user: User, full_admin: User, stranger: User, signed_in_as: Any
+) -> None:
+    token, _plain = token_of(user)
+    colleague = factories.UserFactory(organization=user.organization, location=user.location)
+    page = "/security/api-tokens/"
+    own, members = f"{page}{token.pk}/revoke/", f"/security/members-tokens/{token.pk}/revoke/"
+    assert token.prefix in signed_in_as(user).get(page).content.decode()
+    for other in (colleague, stranger):
+        assert token.prefix not in signed_in_as(other).get(page).content.decode()
+        assert signed_in_as(other).post(own).status_code == 404
+    assert signed_in_as(colleague).post(members).status_code == 403
+    factories.with_role(stranger, "full_admin")
+    assert signed_in_as(stranger).post(members).status_code == 404
+    with time_machine.travel(NOW, tick=False):
+        assert token.prefix in signed_in_as(full_admin).get(page).content.decode()
+    assert signed_in_as(full_admin).post(members).status_code == 302
+    assert ApiToken.objects.get().revoked_at is not None
+
+
+def test_the_tokens_page_takes_few_queries(user: User, signed_in_as: Any, django_assert_max_num_queries: Any) -> None:
+    factories.with_role(user, "full_admin")
+    for _token in range(3):
+        token_of(user)
+        token_of(factories.UserFactory(organization=user.organization, location=user.location))
+    browser = signed_in_as(user)
+    with django_assert_max_num_queries(7):
+        browser.get("/security/api-tokens/")
+
+
+def test_the_api_makes_lists_and_revokes_tokens_that_may_do_no_more_than_the_one_in_use(user: User) -> None:
+    with time_machine.travel(NOW, tick=False):
+        _token, plain = token_of(user, "tokens:read", "tokens:write", "people:read")
+        api = Client(headers={"Authorization": f"Bearer {plain}"})
+        more = {"name": "More", "scopes": ["people:write"]}
+        refused = api.post("/api/v1/tokens", more, content_type="application/json")
+        assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
+        less = {"name": "Less", "scopes": ["people:read"], "days": 7}
+        made = api.post("/api/v1/tokens", less, content_type="application/json")
+        assert made.status_code == 201
+        assert get_me(made.json()["token"]).json()["scopes"] == ["people:read"]
+        assert [row["name"] for row in api.get("/api/v1/tokens").json()["results"]] == ["Less", "test"]
+        assert "token" not in api.get("/api/v1/tokens").json()["results"][0]
+        assert api.delete(f"/api/v1/tokens/{made.json()['id']}").status_code == 204
+        assert get_me(made.json()["token"]).json()["code"] == "token_revoked"

@@ -13,9 +13,7 @@ from django.utils.translation import gettext as _
 from provisioning.changes import Actor
 from provisioning.models import User
 from provisioning.refusals import Refusal
-from provisioning.tokens import SCOPES, issue
-
-LONGEST_DAYS = 3660
+from provisioning.tokens import LONGEST_DAYS, SCOPES, issue
 
 
 class Command(BaseCommand):
