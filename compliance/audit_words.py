@@ -25,6 +25,7 @@ ACTIONS: Final = {
     "export.failed": gettext_lazy("Failed to make an export"),
     "export.downloaded": gettext_lazy("Downloaded an export"),
     "export.expired": gettext_lazy("Deleted the files of an export"),
+    "audit_log.exported": gettext_lazy("Exported the audit log"),
     "organization.added": gettext_lazy("Added the organization"),
 }
 """What is neither here nor an operator's write is shown by its code."""
@@ -48,6 +49,14 @@ TOLD: Final = {
     "messages.read": ("words", "person", "number", "from", "to", "matching"),
     "export.finished": ("messages", "errors", "sha256"),
 }
+FIELDS: Final = {
+    "pstn_connection": gettext_lazy("PSTN connection"),
+    "opt_out_scope": gettext_lazy("a STOP counts for"),
+    "unanswered_reply": gettext_lazy("automatic reply when nobody can read a text"),
+    "e164": gettext_lazy("number"),
+    "ip": gettext_lazy("IP address"),
+}
+"""Names of values that their codes, read as words, would not say well."""
 """Of events that say much, what the page tells; the rest stays in the log."""
 
 SHOWN_CHANGES = 6
@@ -65,27 +74,36 @@ class Line:
     via: str
     details: list[str]
 
+    @property
+    def shown(self) -> list[str]:
+        """The first few changes."""
+        return self.details[:SHOWN_CHANGES]
+
+    @property
+    def more(self) -> list[str]:
+        """The others, for whoever asks to see them."""
+        return self.details[SHOWN_CHANGES:]
+
 
 def line(event: AuditEvent) -> Line:
     """How an event reads."""
     person = _PERSON.fullmatch(event.actor_label)
     who, address = person.groups() if person else (event.actor_label, "")
     details = [detail for name, detail in _details(event.before, event.after) if _worth_telling(event, name, detail)]
-    shown = details[:SHOWN_CHANGES]
-    if len(details) > SHOWN_CHANGES:
-        shown.append(_("and %(count)s more") % {"count": len(details) - SHOWN_CHANGES})
-    return Line(event, who, address, _done(event.action), str(VIAS.get(event.via, event.via)), shown)
+    via = str(VIAS.get(event.via, event.via))
+    return Line(event, who, address, action_in_words(event.action), via, details)
 
 
-def _done(action: str) -> str:
+def action_in_words(action: str) -> str:
+    """What an action is called; an unknown one by its code."""
     model, _sep, verb = action.removeprefix("admin.").rpartition("_")
     if action.startswith("admin.") and verb in OPERATOR_WRITES:
-        return str(OPERATOR_WRITES[verb]) % {"what": _model_names().get(model, model)}
+        return str(OPERATOR_WRITES[verb]) % {"what": model_names().get(model, model)}
     return str(ACTIONS.get(action, action))
 
 
 @cache
-def _model_names() -> dict[str, str]:
+def model_names() -> dict[str, str]:
     """Every model by the name that its events have, in words."""
     return {model._meta.model_name or "": str(model._meta.verbose_name) for model in apps.get_models()}
 
@@ -110,7 +128,7 @@ def _details(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tu
 
 
 def _named(name: str) -> str:
-    return name.replace("_", " ")
+    return str(FIELDS.get(name, name.replace("_", " ")))
 
 
 def _worded(value: Any) -> str:

@@ -59,8 +59,10 @@ def _place(rows: QuerySet[Any], key: str, cursor: str) -> tuple[Any, uuid.UUID] 
 
 
 def _beyond(key: str, value: Any, pk: uuid.UUID, *, down: bool) -> Q:
+    """The first condition says nothing new; it is the one that an index can begin at."""
     direction = "lt" if down else "gt"
-    return Q(**{f"{key}__{direction}": value}) | Q(**{key: value, f"pk__{direction}": pk})
+    beyond = Q(**{f"{key}__{direction}": value}) | Q(**{key: value, f"pk__{direction}": pk})
+    return Q(**{f"{key}__{direction}e": value}) & beyond
 
 
 def _page(rows: list[Any], *, newer: bool, older: bool) -> Page:

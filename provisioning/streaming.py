@@ -24,11 +24,15 @@ def download(request: HttpRequest, pieces: Iterator[bytes], *, name: str, conten
 
 
 async def _in_its_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    following = sync_to_async(next, thread_sensitive=True)
+    following = sync_to_async(_next, thread_sensitive=True)
     try:
-        while (piece := await following(pieces, None)) is not None:
+        while (piece := await following(pieces)) is not None:
             yield piece
     finally:
         close = getattr(pieces, "close", None)
         if close is not None:
             await sync_to_async(close, thread_sensitive=True)()
+
+
+def _next(pieces: Iterator[bytes]) -> bytes | None:
+    return next(pieces, None)

@@ -35,11 +35,13 @@ def _pages() -> list[tuple[str, str, str, str, Permission]]:
         ("", _("Overview"), "overview", "home", Permission.VIEW_ORGANIZATION),
         ("", _("Alerts"), "alerts", "bell", Permission.VIEW_ALERTS),
         ("", _("Inbox"), "inbox", "inbox", Permission.USE_INBOX),
+        (_("Monitoring"), _("Audit log"), "admin_audit_log", "file", Permission.VIEW_AUDIT_LOG),
         (_("Management"), _("Users"), "users", "users", Permission.VIEW_USERS),
         (_("Management"), _("Locations"), "locations", "pin", Permission.VIEW_LOCATIONS),
         (_("Management"), _("Administrators"), "administrators", "badge", Permission.VIEW_ROLES),
         (_("Management"), _("Account"), "account", "building", Permission.VIEW_ORGANIZATION),
         (_("Services"), _("Calling"), "service_settings", "phone", Permission.VIEW_ORGANIZATION),
+        (_("Services"), _("10DLC registration"), "registration", "flag", Permission.VIEW_REGISTRATION),
         (_("Compliance"), _("Messages"), "retained_messages", "scale", Permission.READ_RETAINED_MESSAGES),
     ]
 
@@ -49,11 +51,19 @@ def sections(user: User, path: str) -> list[Section]:
     granted = permissions_of(user)
     found: dict[str, list[Entry]] = {}
     for title, label, name, icon, permission in _pages():
-        if permission in granted:
+        if permission in granted and (name not in _WITH_ADDON or _has_addon(user)):
             url = reverse(name)
             root = "/" + url.strip("/").split("/")[0] + "/"
             found.setdefault(title, []).append(Entry(label, url, icon, path.startswith(root)))
     return [Section(title, entries) for title, entries in found.items()]
+
+
+_WITH_ADDON = ("registration",)
+"""Pages that come with the Business Texting add-on."""
+
+
+def _has_addon(user: User) -> bool:
+    return user.organization is not None and user.organization.addon_licenses > 0
 
 
 def role_title(user: User) -> str:

@@ -142,7 +142,8 @@ def test_a_line_tells_changes_and_leaves_out_what_stayed():
 
 
 def test_a_line_shortens_long_lists_of_changes_and_tells_counts_of_a_purge():
-    assert told(after={f"n{n}": n for n in range(9)}).details[-1] == "and 3 more"
+    many = told(after={f"n{n}": n for n in range(9)})
+    assert (many.shown[-1], many.more) == ("n5: 5", ["n6: 6", "n7: 7", "n8: 8"])
     purged = told(action="purge.run", after={"cutoff": "x", "messages_deleted": 5, "digest": "y"})
     assert purged.details == ["messages deleted: 5"]
 
