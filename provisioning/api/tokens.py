@@ -59,7 +59,7 @@ class Tokens(generics.ListAPIView[ApiToken]):
 
     def get_queryset(self) -> Any:
         member = member_of(self.request)
-        return ApiToken.objects.filter(user_id=member.pk, organization_id=member.organization_id)
+        return ApiToken.objects.filter(user_id=member.pk)
 
     @extend_schema(operation_id="tokens")
     def get(self, request: Request) -> Response:
@@ -103,5 +103,5 @@ class Token(APIView):
 
     def _token(self, request: Request, token_id: uuid.UUID) -> ApiToken:
         member = member_of(request)
-        own = ApiToken.objects.filter(user_id=member.pk, organization_id=member.organization_id)
+        own = ApiToken.objects.filter(user_id=member.pk)
         return get_object_or_404(own, pk=token_id)

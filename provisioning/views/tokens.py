@@ -65,7 +65,7 @@ def revoke_token(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def revoke_members_token(request: HttpRequest, members_token_id: uuid.UUID) -> HttpResponse:
     """Anybody's of the organization."""
-    of_organization = ApiToken.objects.filter(organization_id=_member(request).organization_id)
+    of_organization = ApiToken.objects.filter(organization=_member(request).organization)
     return _revoked(request, get_object_or_404(of_organization, pk=members_token_id))
 
 
@@ -83,7 +83,7 @@ def _of_others(member: User) -> QuerySet[ApiToken]:
     """Those that still work, newest first; nothing for who may not revoke them."""
     if Permission.ASSIGN_ROLES not in permissions_of(member):
         return ApiToken.objects.none()
-    of_others = ApiToken.objects.filter(organization_id=member.organization_id).exclude(user_id=member.pk)
+    of_others = ApiToken.objects.filter(organization=member.organization).exclude(user_id=member.pk)
     working = of_others.filter(revoked_at__isnull=True, expires_at__gt=timezone.now())
     return working.select_related("user").order_by("-pk")[:MOST_SHOWN]
 
