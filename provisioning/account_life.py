@@ -55,14 +55,22 @@ def invite(users: Sequence[User], actor: Actor, now: datetime) -> list[User]:
 
 def invite_again(user: User, actor: Actor, now: datetime) -> None:
     """A new link for one person. Refusal: `already_activated`, `user_inactive`."""
-    if not user.is_active:
-        raise Refusal("user_inactive", _("This user is deactivated. Reactivate the user first."))
-    if not awaits_activation(user):
-        raise Refusal(
-            "already_activated",
-            _("This user has a password already. Who forgot theirs uses “Forgot your password?” on the sign-in page."),
-        )
+    refusal = refusal_to_invite(user)
+    if refusal is not None:
+        raise refusal
     invite([user], actor, now)
+
+
+def refusal_to_invite(user: User) -> Refusal | None:
+    """Why this person gets no (further) invitation, if so."""
+    if not user.is_active:
+        return Refusal("user_inactive", _("This user is deactivated. Reactivate the user first."))
+    if awaits_activation(user):
+        return None
+    return Refusal(
+        "already_activated",
+        _("This user has a password already. Who forgot theirs uses “Forgot your password?” on the sign-in page."),
+    )
 
 
 def awaits_activation(user: User) -> bool:
