@@ -5,4 +5,8 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "texting_hub.settings")
-application = get_asgi_application()
+django_application = get_asgi_application()
+
+from texting_hub.bodies import bounded  # noqa: E402  (settings must be there first)
+
+application = bounded(django_application)

@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "texting_hub.bodies.LargeBodies",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "provisioning.second_factor_gate.SecondFactorMiddleware",
@@ -224,6 +225,11 @@ CONTENT_SECURITY_POLICY = {
 }
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+LARGEST_BODY = 11 * 1024 * 1024
+"""The largest file (provisioning/csv_files.py) and the form around it; texting_hub/bodies.py reads nothing larger."""
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = LARGEST_BODY
+"""Uploads stay in memory: no file of a user's lies about on disk."""
 BACKUP_EXPECTED_HOURS = env.int("BACKUP_EXPECTED_HOURS", default=0 if DEMONSTRATION else 26)
 """Without a backup for so long an alert is raised (manage record_backup says that one was made). 0: nobody asks."""
 MESSAGE_RETENTION_DAYS = 400
