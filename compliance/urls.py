@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from compliance import api
 from compliance.views import audit_log, exports, retention, search, user_activity
 
 urlpatterns: list[URLPattern] = [
@@ -20,4 +21,6 @@ urlpatterns: list[URLPattern] = [
     path("audit-log/export/", audit_log.admin_audit_export, name="admin_audit_export"),
 ]
 
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("audit-events", api.AuditEvents.as_view(), name="audit_events"),
+]

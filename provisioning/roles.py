@@ -41,6 +41,8 @@ class Permission(StrEnum):
     ASSIGN_ROLES = "assign_roles"
     VIEW_AUDIT_LOG = "view_audit_log"
     """What administrators did. Looks at contents are the officers' alone."""
+    READ_AUDIT_EVENTS = "read_audit_events"
+    """The same over the API, where officers get the events that are theirs alone as well."""
     VIEW_ALERTS = "view_alerts"
     """The Alerts page; which kinds are on it depends on the other permissions (provisioning/alert_words.py)."""
     USE_INBOX = "use_inbox"
@@ -56,17 +58,20 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CHANGE_ORGANIZATION, Permission.CHANGE_LOCATIONS, Permission.MANAGE_LOCATIONS,
         Permission.CHANGE_USERS, Permission.ASSIGN_NUMBERS, Permission.CHANGE_NUMBERS,
         Permission.VIEW_REGISTRATION, Permission.CHANGE_REGISTRATION,
-        Permission.VIEW_ROLES, Permission.ASSIGN_ROLES, Permission.VIEW_AUDIT_LOG,
+        Permission.VIEW_ROLES, Permission.ASSIGN_ROLES, Permission.VIEW_AUDIT_LOG, Permission.READ_AUDIT_EVENTS,
     },
     Role.READ_ONLY_ADMIN: _SEE_ORGANIZATION | {
         Permission.VIEW_REGISTRATION, Permission.VIEW_ROLES, Permission.VIEW_AUDIT_LOG,
+        Permission.READ_AUDIT_EVENTS,
     },
     Role.USER_ADMIN: _SEE_ORGANIZATION | {Permission.CHANGE_USERS, Permission.ASSIGN_NUMBERS},
     Role.LOCATION_ADMIN: frozenset({
         Permission.VIEW_LOCATIONS, Permission.CHANGE_LOCATIONS, Permission.VIEW_USERS, Permission.CHANGE_USERS,
         Permission.VIEW_NUMBERS, Permission.ASSIGN_NUMBERS,
     }),
-    Role.COMPLIANCE_OFFICER: frozenset({Permission.READ_RETAINED_MESSAGES, Permission.VIEW_ALERTS}),
+    Role.COMPLIANCE_OFFICER: frozenset({
+        Permission.READ_RETAINED_MESSAGES, Permission.VIEW_ALERTS, Permission.READ_AUDIT_EVENTS,
+    }),
 }  # fmt: skip
 """Reading and sending texts is every member's own; no administrator's role grants a message body."""
 

@@ -111,7 +111,7 @@ class HoursAnswer(serializers.Serializer[Any]):
 class EffectiveTexting(serializers.Serializer[Any]):
     enabled = serializers.BooleanField(help_text="For users there without an override.")
     source = serializers.ChoiceField(  # type: ignore[assignment]  # declared fields leave the class
-        choices=[Source.LOCATION.value, Source.ORGANIZATION.value]
+        choices=[source.value for source in Source], help_text="Whose setting decides: location or organization."
     )
 
 

@@ -25,32 +25,15 @@ from compliance.audit_search import (
     of_officers,
 )
 from compliance.models import AuditEvent
-from provisioning.changes import Actor, record
+from provisioning.changes import Actor
 from provisioning.locations import create_location, delete_location
 from provisioning.models import Location, Organization, User
 from tests import factories
+from tests.compliance.audit_rows import told
 
 pytestmark = pytest.mark.django_db
 
 ADMIN, OFFICER = "/audit-log/", "/compliance/audit-log/"
-
-
-@pytest.fixture
-def people(organization: Organization) -> SimpleNamespace:
-    """Administrators with names; nobody has signed in yet."""
-
-    def person(first: str, last: str, role: str) -> User:
-        email = f"{first}.{last}@northwind.example".lower()
-        made = factories.UserFactory(
-            organization=organization, location=None, first_name=first, last_name=last, email=email
-        )
-        return factories.with_role(made, role)
-
-    return SimpleNamespace(
-        maya=person("Maya", "Okafor", "full_admin"),
-        teodor=person("Teodor", "Vance", "read_only_admin"),
-        ingrid=person("Ingrid", "Solberg", "compliance_officer"),
-    )
 
 
 @pytest.fixture
@@ -60,13 +43,6 @@ def page(people: SimpleNamespace, signed_in_as: Any) -> Any:
     return lambda path=ADMIN, **query: browser.get(path, query)
 
 
-def told(change: Any, organization: Organization, by: User | None = None, **fields: Any) -> AuditEvent:
-    """One more event."""
-    actor = Actor.of_user(by, via="portal", ip="192.0.2.7") if by else Actor.system("purge")
-    record(change(organization, actor=actor, **fields))
-    return AuditEvent.objects.order_by("-sequence").first()
-
-
 def labels(response: Any) -> list[str]:
     """What the events of the page were about, but for sign-ins."""
     return [line.event.target_label for line in response.context["lines"] if line.event.action != "user.signed_in"]
@@ -74,18 +50,6 @@ def labels(response: Any) -> list[str]:
 
 def text_of(response: Any) -> str:
     return " ".join(response.content.decode().split())
-
-
-@pytest.fixture
-def several(change: Any, organization: Organization, other_organization: Organization, people: SimpleNamespace) -> None:
-    told(change, organization, people.maya, target_label="By Maya")
-    told(change, organization, people.teodor, target_label="By Teodor", action="location.changed")
-    told(change, organization, None, target_label="By the system", action="task.finished")
-    told(change, organization, people.ingrid, target_label="A look", action="messages.read", content_access=True)
-    told(change, organization, people.ingrid, target_label="An export", action="export.requested", content_access=True)
-    told(change, organization, None, target_label="A purge", action="purge.run")
-    told(change, other_organization, people.maya, target_label="Elsewhere")
-    told(change, None, None, target_label="The platform")
 
 
 def test_administrators_never_see_what_is_the_officers_alone(page: Any, several: None) -> None:
