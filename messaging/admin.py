@@ -6,7 +6,6 @@ show a body. Carrier credentials go in and never come out: they are sealed, and 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
@@ -20,46 +19,19 @@ from django.utils.translation import gettext_lazy
 from messaging.carriers import ADAPTERS
 from messaging.models import CarrierAccount, OptOut, SendingNumber
 from provisioning import vault
+from provisioning.admin.credentials import CredentialsForm
 from provisioning.admin.numbers import PhoneNumberAdmin
 from provisioning.models import PhoneNumber
 from provisioning.operators import AnyModelForm, Inline, ReadOnlyAdmin, RecordedAdmin
 
 
-class WriteOnlyTextarea(forms.Textarea):
-    """Shows nothing of what it was given, not even after a mistake elsewhere in the form."""
-
-    def format_value(self, value: Any) -> str:
-        return ""
-
-
-class CarrierAccountForm(AnyModelForm):
+class CarrierAccountForm(CredentialsForm):
     carrier = forms.ChoiceField(label=gettext_lazy("Carrier"), choices=lambda: [(name, name) for name in ADAPTERS])
     base_url = forms.URLField(label=gettext_lazy("Address of the carrier’s API"), assume_scheme="https")
-    credentials = forms.CharField(
-        label=gettext_lazy("Credentials"),
-        required=False,
-        widget=WriteOnlyTextarea(attrs={"rows": 4, "cols": 60, "autocomplete": "off", "spellcheck": "false"}),
-        help_text=gettext_lazy(
-            'A JSON object, as in {"api_key": "…", "webhook_secret": "…"}. '
-            "It is encrypted and never shown again. Leave this empty to keep what is stored."
-        ),
-    )
 
     class Meta:
         model = CarrierAccount
         fields = ("name", "carrier", "base_url", "paused")
-
-    def clean_credentials(self) -> dict[str, str]:
-        typed = self.cleaned_data["credentials"]
-        if not typed:
-            return {}
-        try:
-            values = json.loads(typed)
-        except ValueError:
-            values = None
-        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-            raise forms.ValidationError(_("Enter a JSON object whose values are texts."))
-        return values
 
 
 @admin.register(CarrierAccount)

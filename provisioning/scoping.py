@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from provisioning.models import Campaign, Location, Organization, PhoneNumber, RoleAssignment, User
+from provisioning.models import Brand, Campaign, Location, Organization, PhoneNumber, RoleAssignment, User
 from provisioning.roles import administered_locations
 
 
@@ -46,3 +46,8 @@ def roles_in_reach(administrator: User) -> QuerySet[RoleAssignment]:
     held = RoleAssignment.objects.filter(organization=administrator.organization, organization__isnull=False)
     bound_to = administered_locations(administrator)
     return held if bound_to is None else held.filter(location_id__in=bound_to)
+
+
+def brands_in_reach(administrator: User) -> QuerySet[Brand]:
+    """Brands of the administrator's organization: they are of no location."""
+    return Brand.objects.filter(organization=administrator.organization, organization__isnull=False)

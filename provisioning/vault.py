@@ -1,4 +1,4 @@
-"""Sealing of credentials of carriers and registries at rest: Fernet (AES-128-CBC, HMAC-SHA256) under settings.FIELD_KEYS.
+"""Sealing of carriers’ and registries’ credentials at rest: Fernet (AES-128-CBC, HMAC-SHA256), settings.FIELD_KEYS.
 
 The first key seals, every key opens; so a key is rotated by putting a new one in front. Losing all keys loses the
 credentials: they are then entered anew.

@@ -113,8 +113,12 @@ def known_ids(user: User, full_admin: User) -> dict[str, str]:
         "organization_id": user.organization_id,
         "location_id": user.location_id,
         "person_id": user.pk,
+        "assignment_id": factories.with_role(user, "read_only_admin").role_assignments.get().pk,
         "message_id": text.pk,
         "conversation_id": text.conversation_id,
+        "brand_id": user.primary_number.campaign.brand_id,
+        "campaign_id": user.primary_number.campaign_id,
+        "number_id": user.primary_number.pk,
     }
     return {name: str(value) for name, value in ids.items()}
 

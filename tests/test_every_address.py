@@ -27,7 +27,7 @@ STREAMS = ("live",)
 """Answered without end; tests/test_live.py opens them."""
 DEMONSTRATION = ("outbox",)
 """Not there elsewhere, see tests/provisioning/test_outbox.py."""
-SIGNED = ("webhook",)
+SIGNED = ("webhook", "registry_webhook")
 """Opened by a carrier's signature, not by a role: everyone else is refused, see tests/messaging."""
 
 
@@ -58,6 +58,10 @@ class World:
             "run_id": self.purge.pk,
             "account_id": self.account.pk,
             "token_id": self.token.pk,
+            "brand_id": self.texter.primary_number.campaign.brand_id,
+            "campaign_id": self.texter.primary_number.campaign_id,
+            "registry_account_id": uuid.UUID(int=1),
+            "number_id": self.texter.primary_number.pk,
             "members_token_id": self.token.pk,
             "assignment_id": self.assignment.pk,
         }

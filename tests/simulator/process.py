@@ -19,6 +19,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 API_KEY, WEBHOOK_SECRET = "the api key", "the webhook secret"
+REGISTRY_KEY, REGISTRY_SECRET = "the registry key", "the registry secret"
 PACE, HOLD = 0.1, 1.0
 BUSINESS, PHONE = "+14155550101", "+14155550122"
 PATIENCE = 20.0
@@ -92,6 +93,8 @@ class Simulator:
             "SIMULATOR_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "SIMULATOR_WEBHOOK_URL": webhook_url,
             "SIMULATOR_HUB_URL": "http://127.0.0.1:8000/",
+            "SIMULATOR_REGISTRY_KEY": REGISTRY_KEY,
+            "SIMULATOR_REGISTRY_SECRET": REGISTRY_SECRET,
             "SIMULATOR_PACE": str(PACE),
             "SIMULATOR_HOLD_SECONDS": str(HOLD),
         }
