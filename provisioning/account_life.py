@@ -92,7 +92,7 @@ def sessions_of(user: User, now: datetime) -> list[Session]:
 def end_session(user: User, session: Session, actor: Actor) -> None:
     """End one session of the user. What has ended meanwhile is left alone."""
     with transaction.atomic():
-        count, _which = Session.objects.filter(pk=session.pk, user=user).delete()
+        count, _which = Session.objects.filter(pk=session.pk).delete()
         if count:
             before = {"device": device(session.user_agent), "address": session.address}
             _record_ended("user.session_ended", user, actor, before)

@@ -175,12 +175,10 @@ def add_passkey(user: User, name: str, credential: Any, actor: Actor, now: datet
     """
     try:
         webauthn.parse_registration_response(credential)
-        made = webauthn.complete_registration(credential)
-        verified = bool(made.is_user_verified())
+        webauthn.complete_registration(credential)
     except _NONSENSE as error:
-        raise _no_passkey() from error
-    if not verified:
-        raise _no_passkey()
+        sentence = _("No passkey was made. Try again, and confirm with your PIN, finger or face.")
+        raise Refusal("no_passkey", sentence) from error
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         held = Authenticator.objects.filter(user_id=user.pk, type=Kind.WEBAUTHN).count()
@@ -188,10 +186,6 @@ def add_passkey(user: User, name: str, credential: Any, actor: Actor, now: datet
             raise Refusal("too_many_passkeys", _("You have ten passkeys. Remove one you no longer use first."))
         row = webauthn.WebAuthn.add(user, name or _("Passkey %(number)d") % {"number": held + 1}, credential).instance
         return _added(user, row, actor, now)
-
-
-def _no_passkey() -> Refusal:
-    return Refusal("no_passkey", _("No passkey was made. Try again, and confirm with your PIN, finger or face."))
 
 
 def _added(user: User, row: Authenticator, actor: Actor, now: datetime) -> list[str]:

@@ -139,6 +139,13 @@ def test_a_mail_whose_worker_died_comes_up_again_and_not_before(user: User, serv
     assert list(mail_delivery._claimed(NOW + mail_delivery.LEASE)) == [row]
 
 
+def test_two_workers_at_once_share_the_mail_and_send_none_twice(user: User, server: None) -> None:
+    first, second = written(user), written(user)
+    one, other = mail_delivery._claimed(NOW), mail_delivery._claimed(NOW)
+    assert {next(one), next(other)} == {first, second}
+    assert (list(one), list(other)) == ([], [])
+
+
 def test_without_a_mail_server_mail_waits_and_the_provider_is_told(user: User, settings: Any) -> None:
     settings.MAIL_SERVER = ""
     row = written(user)
