@@ -20,9 +20,9 @@ from compliance.keyset import Page, page_of
 from compliance.selection import organization_of
 from messaging.models import Message
 from provisioning.changes import Actor, Change, record
-from provisioning.forms.users import matching
 from provisioning.models import User
 from provisioning.models.choices import fold
+from provisioning.user_filters import matching
 
 COUNT_LIMIT = 10_000
 
@@ -77,7 +77,8 @@ def retained(officer: User) -> QuerySet[Message]:
 
 def people(officer: User, typed: str) -> QuerySet[User]:
     """Users of the officer's organization by name, e-mail address or primary number; deactivated ones too."""
-    return User.objects.filter(matching(typed), organization_id=organization_of(officer))
+    own = organization_of(officer)
+    return User.objects.filter(matching(typed, own), organization_id=own)
 
 
 def beginning(day: date) -> datetime:

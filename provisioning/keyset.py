@@ -1,54 +1,123 @@
-"""Pages by key: the next page starts after the last row shown, so page 2,000 costs what page 1 does."""
+"""Pages of users by key: the next page starts after the last row shown, so page 2,000 costs what page 1 does.
+
+Three orders, each in both directions, each served by an index of User.Meta: by name, by e-mail address, and by location
+(then by name; those without a location stand at the end). The key is the id of the last row shown, whose place is
+looked up: it holds even when that row has left the filter meanwhile.
+"""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import F, Q, QuerySet
 
+from provisioning.eligibility import KnownRoot
+from provisioning.keyset_places import Places
 from provisioning.models import User
+from provisioning.user_rows import UserRow, user_rows
 
-PAGE_SIZE = 50
+PAGE_SIZE: Final = 50
+COLUMNS: Final = {
+    "name": ("sort_name", "pk"),
+    "email": ("email_key",),
+    "location": ("location__sort_name", "location_id", "sort_name", "pk"),
+}
+"""What each order compares, the last one unique."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: before or after a row, in an order."""
+
+    order: str = "name"
+    descending: bool = False
+    after: uuid.UUID | None = None
+    before: uuid.UUID | None = None
+
+    @property
+    def backwards(self) -> bool:
+        """Read towards the beginning of the list, to show the page before."""
+        return self.after is None and self.before is not None
+
+    @property
+    def falling(self) -> bool:
+        """Read in descending order."""
+        return self.descending != self.backwards
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Rows in order, and the keys of the neighbouring pages (None: there is no such page)."""
 
-    rows: list[Any]
+    rows: list[UserRow]
     before: uuid.UUID | None
     after: uuid.UUID | None
 
 
-def page_by_name(
-    users: QuerySet[User], *, after: uuid.UUID | None, before: uuid.UUID | None, descending: bool = False
+def page_of(
+    users: QuerySet[User], places: Places, place: Place, root: KnownRoot, *, few: bool = False, size: int = PAGE_SIZE
 ) -> Page:
-    """Users by name, then id. A key that names none of these users gives the first page."""
-    key = after or before
-    cursor = users.order_by().filter(pk=key).values_list("sort_name", "pk").first() if key else None
-    backwards = cursor is not None and after is None
-    if cursor is not None:
-        users = users.filter(_beyond(*cursor, greater=descending == backwards))
-    found = list(_ordered(users, descending=descending != backwards)[: PAGE_SIZE + 1])
-    more, rows = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
-    if backwards:
+    """A page of `users`, whom `places` holds; `few`: an index of its own picks them, so that sorting them is cheap.
+
+    A key of nobody in reach gives the first page.
+    """
+    key = place.after or place.before
+    cursor = places.reach.order_by().filter(pk=key).values(*COLUMNS[place.order]).first() if key else None
+    if cursor is None:
+        place = Place(place.order, place.descending)
+    if place.order == "location" and connection.vendor == "postgresql" and not few:
+        found = _of_ids(places.ids(users, cursor, falling=place.falling, most=size + 1), root)
+    else:
+        found = _of(users, cursor, place, root, most=size + 1)
+    more, rows = len(found) > size, found[:size]
+    if place.backwards:
         rows.reverse()
-    return _page(rows, has_before=more if backwards else cursor is not None, has_after=backwards or more)
+    return _page(rows, has_before=more if place.backwards else cursor is not None, has_after=place.backwards or more)
 
 
-def _beyond(name: str, key: uuid.UUID, *, greater: bool) -> Q:
-    if greater:
-        return Q(sort_name__gt=name) | Q(sort_name=name, pk__gt=key)
-    return Q(sort_name__lt=name) | Q(sort_name=name, pk__lt=key)
+def _of_ids(ids: list[uuid.UUID], root: KnownRoot) -> list[UserRow]:
+    rows = {row[0]: UserRow(*row) for row in user_rows(User.objects.filter(pk__in=ids).order_by(), root)}
+    return [rows[key] for key in ids if key in rows]
 
 
-def _ordered(users: QuerySet[User], *, descending: bool) -> QuerySet[User]:
-    return users.order_by("-sort_name", "-pk") if descending else users.order_by("sort_name", "pk")
+def _of(
+    users: QuerySet[User], cursor: Mapping[str, Any] | None, place: Place, root: KnownRoot, *, most: int
+) -> list[UserRow]:
+    columns = COLUMNS[place.order]
+    if cursor is not None:
+        users = users.filter(_beyond(columns, cursor, falling=place.falling))
+    way = "-" if place.falling else ""
+    order: list[Any] = [f"{way}{name}" for name in columns]
+    if place.order == "location":
+        first = F(columns[0])
+        order[0] = first.desc(nulls_first=True) if place.falling else first.asc(nulls_last=True)
+    return [UserRow(*row) for row in user_rows(users.order_by(*order), root)[:most]]
 
 
-def _page(rows: list[Any], *, has_before: bool, has_after: bool) -> Page:
+def _beyond(columns: tuple[str, ...], cursor: Mapping[str, Any], *, falling: bool) -> Q:
+    """After the cursor. The bound on the first column alone, which the rest implies, is what an index can start at."""
+    if cursor[columns[0]] is None:  # Nowhere: at the end of the list.
+        same = Q(location__isnull=True) & _beyond(("sort_name", "pk"), cursor, falling=falling)
+        return same | Q(location__isnull=False) if falling else same
+    found = _after(columns, cursor, falling=falling)
+    return found | Q(location__isnull=True) if columns[0].startswith("location") and not falling else found
+
+
+def _after(columns: tuple[str, ...], cursor: Mapping[str, Any], *, falling: bool) -> Q:
+    column, rest = columns[0], columns[1:]
+    value = cursor[column]
+    beyond = Q(**{f"{column}__{'lt' if falling else 'gt'}": value})
+    if not rest:
+        return beyond
+    bound = Q(**{f"{column}__{'lte' if falling else 'gte'}": value})
+    return bound & (beyond | _after(rest, cursor, falling=falling))
+
+
+def _page(rows: list[UserRow], *, has_before: bool, has_after: bool) -> Page:
     if not rows:
         return Page(rows, None, None)
     return Page(rows, before=rows[0].pk if has_before else None, after=rows[-1].pk if has_after else None)

@@ -25,6 +25,7 @@ LONGEST_TYPED: Final = 60
 
 _ROUNDED: Final = re.compile(r"\d[.,]\d+[eE]\+?\d+")
 _BEGINS: Final = re.compile(r"(?:tel:|[([\s])*[+＋]?[\s(]*\d", re.IGNORECASE)
+_NORTH_AMERICAN: Final = re.compile(r"\+1[2-9][0-9]{9}")
 _LONGEST_SHORT: Final = 6
 _ORDINARY: Final = (
     PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.VOIP,
@@ -35,6 +36,8 @@ _ORDINARY: Final = (
 @lru_cache(maxsize=4096)
 def display(e164: str) -> str:
     """`+14155550101` as `+1 415 555 0101`; what is not a phone number (a short code) as it is."""
+    if _NORTH_AMERICAN.fullmatch(e164):  # Lists show many of them; to parse one takes longer than the rest of its row.
+        return f"+1 {e164[2:5]} {e164[5:8]} {e164[8:]}"
     try:
         number = phonenumbers.parse(e164)
     except NumberParseException:

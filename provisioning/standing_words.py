@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, Protocol, cast
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from provisioning.eligibility import Gate, RequirementState
 from provisioning.eligibility.standing import RULES_OF_USERS
 from provisioning.enablement import Source
+from provisioning.models import User
+from provisioning.models.organizations import PstnConnection
 
 SENDING_CODES: Final = [rule.code for rule in RULES_OF_USERS if rule.gates is Gate.SENDING]
-
-ELIGIBLE: Final = Q(is_active=True, first_unmet__in=["", *SENDING_CODES])
-"""On a queryset of `annotate_standing()`: everything that gates texting is met, whether or not it is on."""
-
-STATUSES: Final = {
-    "on": Q(can_text=True),
-    "off": ELIGIBLE & Q(effective_enabled=False),
-    "not_eligible": ~ELIGIBLE,
-}
-"""The three pills as filters; every user is under exactly one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +28,57 @@ class Pill:
     note: str
 
 
-def pill(row: Any, *, name_location: bool = False) -> Pill:
-    """`row` is a User of `annotate_standing()`, with its location and primary number at hand."""
-    if not row.is_active or row.first_unmet not in ("", *SENDING_CODES):
-        return Pill("not_eligible", "pill-warn", _("Not eligible"), reason(row))
-    note = source_line(row.enablement_source, row.location.name if name_location and row.location else "")
-    if not row.effective_enabled:
+class Line(Protocol):
+    """What is said of a user; provisioning/user_rows.py has it of many."""
+
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def first_unmet(self) -> str: ...
+    @property
+    def waits(self) -> bool: ...
+    @property
+    def location_name(self) -> str | None: ...
+    @property
+    def pstn_connection(self) -> str | None: ...
+    @property
+    def number_active(self) -> bool | None: ...
+
+
+def pill(row: User, *, name_location: bool = False) -> Pill:
+    """`row` is a user of `annotate_standing()`, with the location and primary number at hand."""
+    line, location = _line(row), row.location
+    return pill_of(line, location.name if name_location and location is not None else "")
+
+
+def pill_of(line: Line, location: str = "") -> Pill:
+    """The location is named where it decides, if it is given."""
+    if not line.is_active or line.first_unmet not in ("", *SENDING_CODES):
+        return Pill("not_eligible", "pill-warn", _("Not eligible"), reason(line))
+    note = source_line(line.source, location)
+    if not line.enabled:
         return Pill("off", "", _("Off"), note)
-    if row.first_unmet:
+    if line.first_unmet:
         return Pill("on", "pill-ok", _("On"), _("%(source)s. Receives only") % {"source": note})
     return Pill("on", "pill-ok", _("On"), note)
+
+
+def _line(row: Any) -> Line:
+    number = row.primary_number if hasattr(row, "primary_number") else None
+    return cast(Line, SimpleNamespace(
+        is_active=row.is_active,
+        enabled=row.effective_enabled,
+        source=row.enablement_source,
+        first_unmet=row.first_unmet,
+        waits=row.req_number_capability == RequirementState.WAITING,
+        location_name=row.location.name if row.location is not None else None,
+        pstn_connection=row.location.pstn_connection if row.location is not None else None,
+        number_active=number.active if number is not None else None,
+    ))  # fmt: skip
 
 
 def source_line(source: str, location: str) -> str:
@@ -73,16 +106,16 @@ REASONS: Final = {
 """The first unmet requirement, in a few words."""
 
 
-def reason(row: Any) -> str:
+def reason(line: Line) -> str:
     """Why not eligible, in a few words for a table."""
-    if not row.is_active:
+    if not line.is_active:
         return _("Deactivated")
-    if row.first_unmet == "location_pstn" and row.location is not None:
-        return str(row.location.get_pstn_connection_display())
-    if row.location is None and row.first_unmet.startswith("location_"):
+    if line.first_unmet == "location_pstn" and line.pstn_connection is not None:
+        return str(PstnConnection(line.pstn_connection).label)
+    if line.location_name is None and line.first_unmet.startswith("location_"):
         return _("No location")
-    if row.first_unmet == "primary_number" and hasattr(row, "primary_number"):
-        return _("Number from another provider") if row.primary_number.active else _("Number is not active")
-    if row.first_unmet == "number_capability" and row.req_number_capability == RequirementState.WAITING:
+    if line.first_unmet == "primary_number" and line.number_active is not None:
+        return _("Number from another provider") if line.number_active else _("Number is not active")
+    if line.first_unmet == "number_capability" and line.waits:
         return _("Waiting for the carrier’s report")
-    return str(REASONS.get(row.first_unmet, row.first_unmet))
+    return str(REASONS.get(line.first_unmet, line.first_unmet))

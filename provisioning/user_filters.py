@@ -15,6 +15,7 @@ finds the same users later. What is missing or empty filters nothing.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -54,16 +55,17 @@ def narrows(values: Mapping[str, Any]) -> bool:
     return any(values.get(name) for name in NAMES)
 
 
-def matching(typed: str, root: KnownRoot) -> Condition:
+def matching(typed: str, organization_id: uuid.UUID | None) -> Q:
     """Every word in the name or e-mail address, without regard to case; or the digits in the primary number."""
-    words = all_of(_with_word(word) for word in fold(typed).split())
+    words = as_filter(all_of(_with_word(word) for word in fold(typed).split()))
     digits = re.sub(r"\D", "", typed)
     if len(digits) < SHORT or re.search(r"[^\d\s()+./-]", typed):
         return words
     # Two small sets, each by its own index: an OR across two tables could use neither.
-    by_text = User.objects.filter(as_filter(words), organization=root.organization).order_by().values("pk")
-    numbers = PhoneNumber.objects.filter(organization=root.organization, user__isnull=False, e164__contains=digits)
-    return Q(pk__in=by_text.union(numbers.order_by().values("user_id")))
+    own: dict[str, Any] = {"organization_id": organization_id}
+    by_text = User.objects.filter(words, **own).order_by().values("pk")
+    by_number = PhoneNumber.objects.filter(**own, user__isnull=False, e164__contains=digits).order_by()
+    return Q(pk__in=by_text.union(by_number.values("user_id")))
 
 
 def _with_word(word: str) -> Q:
@@ -92,7 +94,7 @@ def _with_requirement(value: str, root: KnownRoot) -> Condition:
 
 
 _CONDITIONS: Final[dict[str, Callable[[str, KnownRoot], Condition]]] = {
-    "q": matching,
+    "q": lambda value, root: matching(value, root.organization.pk),
     "location": _at_location,
     "status": _with_status,
     "source": lambda value, root: decided_by(Source(value)),

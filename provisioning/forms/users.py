@@ -1,94 +1,125 @@
-"""The search and filters of the Users list."""
+"""What the address of the Users page says: search, filters, order and place."""
 
 from __future__ import annotations
 
-import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
 
-from django import forms
-from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from provisioning import user_filters
+from provisioning.eligibility import RequirementState
+from provisioning.eligibility.standing import RULES_OF_USERS
 from provisioning.enablement import Source
-from provisioning.models import Location
-from provisioning.models.choices import fold
-from provisioning.standing_words import STATUSES
+from provisioning.keyset import COLUMNS, Place
+from provisioning.models.users import License
 
-if TYPE_CHECKING:
-    LocationChoiceField = forms.ModelChoiceField[Location]
-else:
-    LocationChoiceField = forms.ModelChoiceField
+Choices = Mapping[str, str | Promise]
+
+STATUSES: Final[Choices] = {"on": _("On"), "off": _("Off"), "not_eligible": _("Not eligible")}
+SOURCES: Final[Choices] = {
+    Source.ORGANIZATION.value: _("Organization default"),
+    Source.LOCATION.value: _("Location"),
+    Source.USER.value: _("Override"),
+}
+LICENSES: Final[Choices] = dict(License.choices)
+ACCOUNTS: Final[Choices] = {"active": _("Active"), "invited": _("Invited"), "deactivated": _("Deactivated")}
+WAITING_CODES: Final = ("registration", "location_pstn", "number_capability", "number_campaign")
+"""Requirements that can wait for another, or for somebody's answer."""
+REQUIREMENTS: Final = frozenset(
+    [rule.code for rule in RULES_OF_USERS]
+    + [f"{rule.code}:{RequirementState.NOT_MET}" for rule in RULES_OF_USERS]
+    + [f"{code}:{RequirementState.WAITING}" for code in WAITING_CODES]
+)
+CHOICES: Final[dict[str, Choices | frozenset[str]]] = {
+    "status": STATUSES, "source": SOURCES, "requirement": REQUIREMENTS, "license": LICENSES, "account": ACCOUNTS,
+}  # fmt: skip
+LONGEST: Final = 200
+"""Characters of a search."""
 
 
-class UsersFilter(forms.Form):
-    """Search, filters, order and place of the Users list, all in the address. What is unknown is left out."""
+class UsersFilter:
+    """Everything stands in the address, so that a list can be kept, sent and gone back to. What is unknown is left out.
 
-    q = forms.CharField(required=False, max_length=200)
-    location = LocationChoiceField(Location.objects.none(), required=False, empty_label=_("All locations"))
-    status = forms.ChoiceField(
-        required=False,
-        choices=[
-            ("", _("Any status")), ("on", _("On")), ("off", _("Off")), ("not_eligible", _("Not eligible")),
-        ],
-    )  # fmt: skip
-    source = forms.ChoiceField(
-        required=False,
-        choices=[
-            ("", _("Any source")),
-            (Source.ORGANIZATION.value, _("Organization default")),
-            (Source.LOCATION.value, _("Location")),
-            (Source.USER.value, _("Override")),
-        ],
-    )
-    sort = forms.ChoiceField(required=False, choices=[("", ""), ("-name", "")])
-    after = forms.UUIDField(required=False)
-    before = forms.UUIDField(required=False)
+    `values` is ready for JSON: user_filters.narrow() takes it, with or without a request.
+    """
 
-    def __init__(self, *args: Any, locations: QuerySet[Location], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["location"]
-        field.queryset = locations
-        for name in ("location", "status", "source"):
-            self.fields[name].widget.attrs["class"] = "input"
+    narrow = staticmethod(user_filters.narrow)
 
-    @property
-    def _values(self) -> dict[str, Any]:
-        return getattr(self, "cleaned_data", {})
+    def __init__(self, query: Mapping[str, Any], locations: Sequence[tuple[uuid.UUID, str]]) -> None:
+        """`locations`: id and name of each that the administrator reaches, in the order shown."""
+        self.locations = locations
+        self.values: dict[str, str] = {}
+        self.unknown: list[str] = []
+        """Names of what was asked for in vain."""
+        for name in user_filters.NAMES:
+            value = str(query.get(name, "")).replace("\0", "").strip()
+            if value and self._known(name, value):
+                self.values[name] = value
+            elif value:
+                self.unknown.append(name)
+        sort = str(query.get("sort", ""))
+        self.order = sort.removeprefix("-") if sort.removeprefix("-") in COLUMNS else "name"
+        self.sort = "-" * sort.startswith("-") + self.order
+        self.place = self._place(query)
 
-    @property
-    def descending(self) -> bool:
-        return bool(self._values.get("sort"))
+    def _known(self, name: str, value: str) -> bool:
+        if name == "q":
+            return len(value) <= LONGEST
+        if name == "location":
+            return value == user_filters.NO_LOCATION or _uuid(value) in {key for key, _name in self.locations}
+        return value in CHOICES[name]
+
+    def _place(self, query: Mapping[str, Any]) -> Place:
+        """Of one location, by location is by name."""
+        order = "name" if self.order == "location" and "location" in self.values else self.order
+        return Place(order, self.sort.startswith("-"), _uuid(query.get("after")), _uuid(query.get("before")))
 
     @property
     def narrows(self) -> bool:
         """Whether anything is searched or filtered."""
-        return any(self._values.get(name) for name in ("q", "location", "status", "source"))
+        return user_filters.narrows(self.values)
 
-    def cursor(self, name: str) -> uuid.UUID | None:
-        """`after` or `before`."""
-        return self._values.get(name)
+    @property
+    def refines(self) -> bool:
+        """Whether one of the filters is used that stand behind "More filters"."""
+        return any(name in self.values for name in ("requirement", "license", "account"))
 
-    def narrow(self, users: QuerySet[Any]) -> QuerySet[Any]:
-        """`users` comes from annotate_standing(), which adds what is filtered by."""
-        values = self._values
-        if values.get("q"):
-            users = users.filter(matching(values["q"]))
-        if values.get("location"):
-            users = users.filter(location=values["location"])
-        if values.get("status"):
-            users = users.filter(STATUSES[values["status"]])
-        if values.get("source"):
-            users = users.filter(enablement_source=values["source"])
-        return users
+    @property
+    def query(self) -> str:
+        """The filter as a query string, without order and place: what a bulk action or an export is about."""
+        return urlencode(self.values)
+
+    def address(self, **changes: Any) -> str:
+        """`?...` of this list with something else in place; None takes it away."""
+        everything = {**self.values, "sort": self.sort, **changes}
+        if everything["sort"] == "name":
+            del everything["sort"]
+        return "?" + urlencode({name: value for name, value in everything.items() if value})
+
+    @property
+    def counted(self) -> str:
+        """This list with its counts, for browsers that can't ask for them afterwards."""
+        return self.address(whole=1)
+
+    @property
+    def location_id(self) -> uuid.UUID | None:
+        return _uuid(self.values.get("location"))
 
 
-def matching(typed: str) -> Q:
-    """Every word in the name or e-mail address, without regard to case; or the digits in the primary number."""
-    words = Q()
-    for word in fold(typed).split():
-        words &= Q(search_text__contains=word)
-    digits = re.sub(r"\D", "", typed)
-    if len(digits) >= 3 and not re.search(r"[^\d\s()+./-]", typed):
-        return words | Q(primary_number__e164__contains=digits)
-    return words
+def requirement_choices() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Groups of (value, label): what is not met, and what waits."""
+    labels = {rule.code: str(rule.label) for rule in RULES_OF_USERS}
+    not_met, waiting = RequirementState.NOT_MET, RequirementState.WAITING
+    yield not_met.label, [(f"{code}:{not_met}", label) for code, label in labels.items()]
+    yield waiting.label, [(f"{code}:{waiting}", labels[code]) for code in WAITING_CODES]
+
+
+def _uuid(value: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str(value)) if value else None
+    except ValueError:
+        return None

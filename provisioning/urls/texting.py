@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("calling/service-settings/", service_settings.service_settings, name="service_settings"),
     path("calling/service-settings/texting/", service_settings.organization_texting, name="organization_texting"),
     path("users/", users.users, name="users"),
+    path("users/counts/", users.users_counts, name="users_counts"),
     path("users/<uuid:user_id>/calling/", user_calling.user_calling, name="user_calling"),
 ]
 

@@ -2,49 +2,153 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from provisioning.eligibility import annotate_standing
-from provisioning.forms.users import UsersFilter
-from provisioning.keyset import page_by_name
-from provisioning.roles import Permission, requires
+from provisioning.eligibility import KnownRoot
+from provisioning.forms import users as forms
+from provisioning.keyset import page_of
+from provisioning.keyset_places import Places
+from provisioning.models import Organization, User
+from provisioning.numbers import display
+from provisioning.roles import Permission, permissions_of, requires
 from provisioning.scoping import locations_in_reach, users_in_reach
-from provisioning.standing_words import pill
+from provisioning.standing_words import Pill, pill_of
+from provisioning.user_rows import UserRow
 
 COUNT_LIMIT = 10_000
 
 
 @requires(Permission.VIEW_USERS)
 def users(request: HttpRequest) -> HttpResponse:
-    """The list: searched and filtered in SQL, fifty a page by key. A location of somebody else is not found."""
+    """Searched, filtered and sorted in SQL, fifty a page by key. A location of somebody else is not found.
+
+    Counting takes longer than all the rest: the page asks for it once it is there (`users_counts`), or by its link.
+    """
     administrator: Any = request.user
-    everyone = annotate_standing(users_in_reach(administrator))
-    filters = UsersFilter(request.GET, locations=locations_in_reach(administrator))
-    if not filters.is_valid() and "location" in filters.errors:
-        raise Http404
-    found = filters.narrow(everyone)
-    page = page_by_name(
-        found.select_related("location", "primary_number"),
-        after=filters.cursor("after"),
-        before=filters.cursor("before"),
-        descending=filters.descending,
-    )
+    asked = _asked(request)
+    root = KnownRoot.of(_organization(request), reasons=False)
+    places = Places(users_in_reach(administrator), locations_in_reach(administrator))
+    found = asked.narrow(places.reach, asked.values, root)
+    page = page_of(found, places, asked.place, root, few="q" in asked.values)
     context = {
-        "filters": filters,
-        "rows": [(row, pill(row)) for row in page.rows],
-        "page": page,
-        "total": capped_count(users_in_reach(administrator)),
-        "able": capped_count(everyone.filter(can_text=True)),
-        "matching": capped_count(found) if filters.narrows else "",
+        "asked": asked,
+        "choices": forms,
+        "columns": list(_columns(asked)),
+        "rows": _shown(page.rows),
+        "earlier": asked.address(before=page.before) if page.before else "",
+        "later": asked.address(after=page.after) if page.after else "",
+        "counts": counts_of(places.reach, found, asked, root) if "whole" in request.GET else None,
+        "can_change": Permission.CHANGE_USERS in permissions_of(administrator),
     }
     return render(request, "provisioning/users.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A row as the table has it: every cell is ready, so that fifty of them take no time."""
+
+    pk: uuid.UUID
+    url: str
+    name: str
+    email_name: str
+    email_domain: str
+    number: str
+    location: str
+    invited: bool
+    pill: Pill
+
+
+def _shown(rows: Iterable[UserRow]) -> list[Shown]:
+    somebody = str(uuid.UUID(int=0))
+    url = reverse("user_calling", args=[somebody])
+    return [
+        Shown(
+            pk=row.pk,
+            url=url.replace(somebody, str(row.pk)),
+            name=row.name,
+            email_name=row.email.rpartition("@")[0],
+            email_domain="@" + row.email.rpartition("@")[2],
+            number=display(row.e164) if row.e164 else "",
+            location=row.location_name or "",
+            invited=row.account == "invited",
+            pill=pill_of(row),
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading. `sorted` is empty where the list is sorted by another, `address` where it can't be sorted by this."""
+
+    label: str
+    hidden: bool = False
+    address: str = ""
+    sorted: str = ""
+
+
+def _columns(asked: forms.UsersFilter) -> Iterator[Column]:
+    """Pressing a heading sorts by it; pressing it again turns the order round."""
+    for name, label, hidden in (
+        ("name", _("Name"), False),
+        ("email", _("E-mail"), True),
+        ("location", _("Location"), True),
+    ):
+        current = asked.order == name
+        turned = "-" if current and not asked.place.descending else ""
+        way = ("descending" if asked.place.descending else "ascending") if current else ""
+        yield Column(label, hidden, asked.address(sort=f"{turned}{name}"), way)
+    yield Column(_("Primary number"), hidden=True)
+    yield Column(_("Business Texting"))
+
+
+@requires(Permission.VIEW_USERS)
+def users_counts(request: HttpRequest) -> HttpResponse:
+    """How many users there are, can text, and match: the part of the list that comes after it."""
+    asked = _asked(request)
+    root = KnownRoot.of(_organization(request), reasons=False)
+    administrator: Any = request.user
+    reach = users_in_reach(administrator)
+    found = asked.narrow(reach, asked.values, root)
+    context = {"asked": asked, "counts": counts_of(reach, found, asked, root)}
+    return render(request, "provisioning/_users_counts.html", context)
+
+
+def counts_of(
+    reach: QuerySet[User], found: QuerySet[User], asked: forms.UsersFilter, root: KnownRoot
+) -> dict[str, str]:
+    """`total`, `able` and, of a filtered list, `matching`."""
+    able = asked.narrow(reach, {"status": "on"}, root)
+    counts = {"total": capped_count(reach), "able": capped_count(able)}
+    return counts | ({"matching": capped_count(found)} if asked.narrows else {})
 
 
 def capped_count(queryset: QuerySet[Any]) -> str:
     """At most 10,000 rows are counted; beyond that the page says "10,000+"."""
     counted = queryset.order_by().values("pk")[: COUNT_LIMIT + 1].count()
     return f"{COUNT_LIMIT:,}+" if counted > COUNT_LIMIT else f"{counted:,}"
+
+
+def _asked(request: HttpRequest) -> forms.UsersFilter:
+    administrator: Any = request.user
+    locations = locations_in_reach(administrator).order_by("sort_name", "pk")
+    asked = forms.UsersFilter(request.GET, list(locations.values_list("pk", "name")))
+    if "location" in asked.unknown:
+        raise Http404
+    return asked
+
+
+def _organization(request: HttpRequest) -> Organization:
+    """The signed-in administrator's own; read once a request."""
+    administrator: Any = request.user
+    organization: Organization = administrator.organization
+    return organization
