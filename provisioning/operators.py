@@ -144,6 +144,11 @@ class RecordedAdmin(ModelAdmin):
         )
 
 
+def knowing_actor(form: type[AnyModelForm], request: HttpRequest) -> type[AnyModelForm]:
+    """The form class with `actor`: the operator, for forms that ask the domain what it would refuse."""
+    return type(form.__name__, (form,), {"actor": Actor.of_request(request, via="admin")})
+
+
 class ReadOnlyAdmin(RecordedAdmin):
     """Rows that operators may look at, and nothing more."""
 

@@ -57,6 +57,17 @@ def assign_role(
     return assignment
 
 
+def refusal_to_assign(user: User, role: str, location: Location | None, actor: Actor) -> Refusal | None:
+    """What `assign_role` would say, without doing it."""
+    try:
+        _refuse_without_authority(actor)
+        _organization_of(user, role, location)
+        _refuse_unfit(user, role, actor)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
 @transaction.atomic
 def remove_role(assignment: RoleAssignment, actor: Actor, now: datetime) -> None:
     """Take a role back. One that is gone already: nothing happens.

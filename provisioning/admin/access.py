@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib import admin
-from django.db.models import Q
-from django.http import HttpRequest
-from django.utils.translation import gettext as _
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
 
-from provisioning.models import Role, RoleAssignment
-from provisioning.operators import AnyModelForm, RecordedAdmin
+from provisioning.changes import Actor
+from provisioning.models import RoleAssignment
+from provisioning.models.access import RoleOrigin
+from provisioning.operators import AnyModelForm, RecordedAdmin, knowing_actor
+from provisioning.refusals import Refusal
+from provisioning.role_assignments import assign_role, refusal_to_assign, remove_role
 
 
 class RoleAssignmentForm(AnyModelForm):
+    actor: ClassVar[Actor]
+
     class Meta:
         model = RoleAssignment
         fields = ("user", "role", "location")
 
     def clean(self) -> dict[str, Any]:
-        """A location administrator has named locations and no other role; every other role has no location."""
+        """What provisioning/role_assignments.py would refuse, beside the field it is about."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        user, role, location = values.get("user"), values.get("role"), values.get("location")
-        if user is None or role is None:
-            return values
-        if user.organization_id is None:
-            self.add_error("user", _("Provider operators have no role in an organization."))
-        elif (role == Role.LOCATION_ADMIN) != (location is not None):
-            self.add_error("location", _("Choose a location for a location administrator, and for nobody else."))
-        elif location is not None and location.organization_id != user.organization_id:
-            self.add_error("location", _("This location is another organization's."))
-        elif user.role_assignments.exclude(role=role).filter(_conflicting(role)).exists():
-            self.add_error("role", _("A location administrator has no other role. Remove the other role first."))
+        user, role = values.get("user"), values.get("role")
+        if user is not None and role is not None:
+            refusal = refusal_to_assign(user, role, values.get("location"), self.actor)
+            if refusal is not None:
+                sentences = (refusal.sentence, refusal.extra.get("remedy"))
+                self.add_error(refusal.extra.get("field"), " ".join(filter(None, sentences)))
         return values
-
-
-def _conflicting(role: str) -> Q:
-    return Q() if role == Role.LOCATION_ADMIN else Q(role=Role.LOCATION_ADMIN)
 
 
 @admin.register(RoleAssignment)
 class RoleAssignmentAdmin(RecordedAdmin):
-    """Given or taken back, never edited: each is an event of its own. Nothing points to these rows."""
+    """Given or taken back as in the portal, never edited: each is an event of its own. Nothing points to these rows."""
 
     form = RoleAssignmentForm
-    list_display = ("user", "role", "location", "organization", "created_at")
+    list_display = ("user", "role", "location", "organization", "origin", "created_at")
     list_filter = ("role",)
     list_select_related = ("user", "location", "organization")
     search_fields = ("user__search_text", "organization__name")
@@ -56,6 +53,23 @@ class RoleAssignmentAdmin(RecordedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return knowing_actor(super().get_form(request, obj, change=change, **kwargs), request)
+
     def save_model(self, request: HttpRequest, obj: Any, form: AnyModelForm, change: bool) -> None:
-        obj.organization_id = obj.user.organization_id
-        super().save_model(request, obj, form, change)
+        actor = Actor.of_request(request, via="admin")
+        held = assign_role(obj.user, obj.role, obj.location, actor, timezone.now(), origin=RoleOrigin.PROVIDER)
+        obj.__dict__.update(held.__dict__)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        remove_role(obj, Actor.of_request(request, via="admin"), timezone.now())
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The last full administrator, and what a directory gave, stays: said on the list."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except Refusal as refusal:
+            self.message_user(request, refusal.sentence, messages.ERROR)
+            return redirect("admin:provisioning_roleassignment_changelist")

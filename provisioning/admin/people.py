@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -16,11 +16,14 @@ from provisioning import account_life, second_factors
 from provisioning.changes import Actor
 from provisioning.models import User
 from provisioning.models.choices import fold
-from provisioning.operators import AnyModelForm, RecordedAdmin
+from provisioning.operators import AnyModelForm, RecordedAdmin, knowing_actor
+from provisioning.people import deactivate_person, reactivate_person, refusals_to_deactivate
 
 
 class UserForm(AnyModelForm):
     """A member of an organization. Operators themselves come from `./hub manage createsuperuser`."""
+
+    actor: ClassVar[Actor]
 
     class Meta:
         model = User
@@ -43,7 +46,15 @@ class UserForm(AnyModelForm):
         location = values.get("location")
         if location is not None and organization is not None and location.organization_id != organization.pk:
             self.add_error("location", _("This location is another organization's."))
+        if self.goes and (refusal := refusals_to_deactivate([self.instance], self.actor)[0]) is not None:
+            self.add_error("is_active", " ".join(filter(None, (refusal.sentence, refusal.extra.get("remedy")))))
         return values
+
+    @property
+    def goes(self) -> bool:
+        """Whether this deactivates a user there is."""
+        known, changed = not self.instance._state.adding, "is_active" in self.changed_data
+        return known and changed and not self.cleaned_data.get("is_active")
 
 
 @admin.register(User)
@@ -66,15 +77,19 @@ class UserAdmin(RecordedAdmin):
         members: QuerySet[User] = super().get_queryset(request).filter(organization__isnull=False)
         return members
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return knowing_actor(super().get_form(request, obj, change=change, **kwargs), request)
+
     def save_model(self, request: HttpRequest, obj: User, form: AnyModelForm, change: bool) -> None:
-        """A new user chooses a password through an invitation; a deactivated one is signed out at once."""
+        """A new user chooses a password through an invitation; who goes and comes back does as in the portal."""
+        actor, now = Actor.of_request(request, via="admin"), timezone.now()
         if not change:
             obj.set_unusable_password()
+        elif "is_active" in form.changed_data:
+            (reactivate_person if obj.is_active else deactivate_person)(obj, actor, now)
         super().save_model(request, obj, form, change)
         if not change:
-            account_life.invite([obj], Actor.of_request(request, via="admin"), timezone.now())
-        elif not obj.is_active:
-            account_life.end_sessions([obj.pk])
+            account_life.invite([obj], actor, now)
 
     @admin.action(description=gettext_lazy("Send the invitation again"), permissions=["change"])
     def send_invitation_again(self, request: HttpRequest, chosen: QuerySet[User]) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from compliance.models import AuditEvent
 from messaging.models import CarrierAccount, SendingNumber
 from provisioning import vault
-from provisioning.models import Campaign, Organization, PhoneNumber, RoleAssignment, User
+from provisioning.models import Campaign, Mail, Organization, PhoneNumber, RoleAssignment, User
 from tests import factories
 
 
@@ -190,8 +190,36 @@ def test_a_location_of_another_organization_is_refused_for_a_user(browser: Any, 
 def test_deactivating_a_user_is_recorded(browser: Any, user: User) -> None:
     change(browser, "provisioning_user", user, location=user.location_id, license=user.license,
            first_name=user.first_name, last_name=user.last_name)  # fmt: skip
-    event = recorded("admin.user_changed")
-    assert (event.before, event.after) == ({"is_active": True}, {"is_active": False})
+    event = recorded("user.deactivated")
+    assert (event.before, event.after, event.via) == ({"active": True}, {"active": False}, "admin")
+    assert not AuditEvent.objects.filter(action="admin.user_changed").exists()
+    change(browser, "provisioning_user", user, location=user.location_id, license=user.license, is_active="on",
+           first_name="Renamed", last_name=user.last_name)  # fmt: skip
+    assert recorded("user.reactivated").target_id == str(user.pk)
+    assert recorded("admin.user_changed").after == {"first_name": "Renamed"}
+
+
+def test_deactivating_a_user_ends_sessions_and_tokens_in_the_admin_too(
+    browser: Any, user: User, signed_in_as: Any
+) -> None:
+    open_browser = signed_in_as(user)
+    assert open_browser.get("/inbox/").status_code == 200
+    change(browser, "provisioning_user", user, location=user.location_id, license=user.license)
+    assert open_browser.get("/inbox/").status_code == 302
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    assert open_browser.get("/inbox/").status_code == 302
+
+
+def test_the_last_full_administrator_stays_in_the_admin_too(browser: Any, full_admin: User) -> None:
+    answer = change(browser, "provisioning_user", full_admin, license=full_admin.license)
+    assert "The last full administrator can’t be deactivated." in answer.content.decode()
+    role = full_admin.role_assignments.get()
+    answer = browser.post(
+        reverse("admin:provisioning_roleassignment_delete", args=[role.pk]), {"post": "yes"}, follow=True
+    )
+    assert "The last full administrator keeps the role." in answer.content.decode()
+    assert RoleAssignment.objects.filter(pk=role.pk).exists()
+    assert User.objects.get(pk=full_admin.pk).is_active
 
 
 def number_values(organization: Organization, typed: str, **more: Any) -> dict[str, Any]:
@@ -305,16 +333,19 @@ def test_operators_name_the_first_officer(browser: Any, user: User) -> None:
     assert add(browser, "provisioning_roleassignment", user=user.pk, role="compliance_officer").status_code == 302
     role = RoleAssignment.objects.get()
     assert (role.organization_id, role.role) == (user.organization_id, "compliance_officer")
-    assert recorded("admin.roleassignment_added").organization_id == user.organization_id
+    event = recorded("role.assigned")
+    assert (event.organization_id, event.via, event.target_id) == (user.organization_id, "admin", str(user.pk))
+    assert event.after == {"role": "Compliance officer"}
+    assert Mail.objects.get(kind="officer_named").recipient == user
 
 
-def test_a_role_taken_back_is_recorded(browser: Any, user: User) -> None:
+def test_a_role_taken_back_is_recorded(browser: Any, user: User, full_admin: User) -> None:
     factories.with_role(user, "full_admin")
-    role = RoleAssignment.objects.get()
+    role = RoleAssignment.objects.get(user=user)
     browser.post(reverse("admin:provisioning_roleassignment_delete", args=[role.pk]), {"post": "yes"})
-    assert not RoleAssignment.objects.exists()
-    event = recorded("admin.roleassignment_removed")
-    assert (event.organization_id, event.before["role"]) == (user.organization_id, "full_admin")
+    assert not RoleAssignment.objects.filter(user=user).exists()
+    event = recorded("role.removed")
+    assert (event.organization_id, event.before["role"]) == (user.organization_id, "Full administrator")
 
 
 def test_a_location_administrator_has_named_locations_and_no_other_role(browser: Any, user: User) -> None:
