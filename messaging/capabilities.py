@@ -30,10 +30,10 @@ from messaging.carriers import UnknownCarrier, adapter_for
 from messaging.carriers.base import CapabilityAnswer, Carrier, Refused, SendError
 from messaging.carriers.wire import Wire
 from messaging.models import CarrierAccount
-from provisioning.vault import Unreadable
 from provisioning.changes import Actor, Change, change_of, record_many
 from provisioning.models import PhoneNumber
 from provisioning.models.numbers import NumberSource, TextCapability
+from provisioning.vault import Unreadable
 
 logger = structlog.get_logger(__name__)
 

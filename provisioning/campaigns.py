@@ -56,6 +56,11 @@ def refuse_if_full(campaign: Campaign, number: PhoneNumber) -> None:
         places.take()
 
 
+def places_left(campaign: Campaign) -> int | None:
+    """A look without a lock, for a preview; None: as many as you like."""
+    return _left(campaign, PhoneNumber.objects.filter(campaign=campaign, active=True).count())
+
+
 def _left(campaign: Campaign, linked: int) -> int | None:
     return None if campaign.number_pool else max(0, CAMPAIGN_NUMBERS_LIMIT - linked)
 

@@ -1,7 +1,18 @@
 """Addresses of numbers: pages, and their part of /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from provisioning.views import number, number_additions, number_bulk, numbers
+
+_NUMBER = "numbers/<uuid:number_id>/"
+
+urlpatterns: list[URLPattern] = [
+    path("numbers/", numbers.numbers, name="numbers"),
+    path("numbers/new/", number_additions.new_numbers, name="new_numbers"),
+    path("numbers/bulk/", number_bulk.bulk_numbers, name="bulk_numbers"),
+    path(_NUMBER, number.number, name="number"),
+    path(f"{_NUMBER}user/", number.number_user, name="number_user"),
+    path(f"{_NUMBER}capability/", number.number_capability, name="number_capability"),
+]
 
 api_urlpatterns: list[URLPattern] = []
