@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -64,8 +63,6 @@ class AdministratorsFilter(forms.Form):
     q = forms.CharField(required=False, max_length=200)
     role = forms.ChoiceField(required=False, choices=[("", _("Any role")), *Role.choices])
     location = LocationChoiceField(Location.objects.none(), required=False, empty_label=_("Any location"))
-    after = forms.UUIDField(required=False)
-    before = forms.UUIDField(required=False)
 
     def __init__(self, *args: Any, locations: QuerySet[Location], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,10 +75,6 @@ class AdministratorsFilter(forms.Form):
     def narrows(self) -> bool:
         """Whether anything is searched or filtered."""
         return any(self.cleaned_data.get(name) for name in ("q", "role", "location"))
-
-    def cursor(self, name: str) -> uuid.UUID | None:
-        """`after` or `before`."""
-        return self.cleaned_data.get(name)
 
     def narrow(self, users: QuerySet[User], held: QuerySet[RoleAssignment]) -> QuerySet[User]:
         """Those of `users` who have one of the roles of `held` that is asked for."""

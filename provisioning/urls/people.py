@@ -2,9 +2,12 @@
 
 from django.urls import URLPattern, path
 
+from provisioning.api import people as api
+from provisioning.api import roles as roles_api
 from provisioning.views import people, roles, user_number
 
 _USER = "users/<uuid:user_id>/"
+_PERSON = "people/<uuid:person_id>"
 
 urlpatterns: list[URLPattern] = [
     path("users/new/", people.new_user, name="new_user"),
@@ -19,4 +22,12 @@ urlpatterns: list[URLPattern] = [
     path("administrators/", roles.administrators, name="administrators"),
 ]
 
-api_urlpatterns: list[URLPattern] = []
+api_urlpatterns: list[URLPattern] = [
+    path("people", api.People.as_view(), name="people"),
+    path(_PERSON, api.OnePerson.as_view(), name="person"),
+    path(f"{_PERSON}/deactivate", api.PersonDeactivation.as_view(), name="person_deactivation"),
+    path(f"{_PERSON}/reactivate", api.PersonReactivation.as_view(), name="person_reactivation"),
+    path(f"{_PERSON}/roles", roles_api.PersonRoles.as_view(), name="person_roles"),
+    path(f"{_PERSON}/roles/<uuid:assignment_id>", roles_api.PersonRole.as_view(), name="person_role"),
+    path("administrators", roles_api.Administrators.as_view(), name="administrators"),
+]
