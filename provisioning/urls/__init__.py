@@ -5,6 +5,7 @@ from django.urls import URLPattern
 from provisioning.urls import (
     account,
     alerts,
+    imports,
     locations,
     numbers,
     people,
@@ -15,7 +16,7 @@ from provisioning.urls import (
     tokens,
 )
 
-_NOUNS = (texting, people, locations, numbers, registration, tasks, account, sign_in, tokens, alerts)
+_NOUNS = (texting, people, imports, locations, numbers, registration, tasks, account, sign_in, tokens, alerts)
 
 urlpatterns: list[URLPattern] = [pattern for noun in _NOUNS for pattern in noun.urlpatterns]
 
