@@ -56,12 +56,14 @@ class AuditFilter(forms.Form):
 
     who = forms.CharField(
         required=False, max_length=254, label=gettext_lazy("Who"),
-        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off", "list": "audit-actors"}),
+        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off", "list": "audit-actors",
+                                      "placeholder": gettext_lazy("Name or e-mail address")}),
     )  # fmt: skip
     action = forms.ChoiceField(required=False, label=gettext_lazy("Action"))
     what = forms.CharField(
         required=False, max_length=254, label=gettext_lazy("Object"),
-        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off",
+                                      "placeholder": gettext_lazy("Name or number")}),
     )  # fmt: skip
     begins = MomentField(required=False, label=gettext_lazy("From"))
     ends = MomentField(required=False, label=gettext_lazy("Until"))

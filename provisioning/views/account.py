@@ -57,6 +57,7 @@ def _page(request: HttpRequest, form: AccountForm, status: int = 200) -> HttpRes
         "plans": sorted(countries.name_of(country) for country in plans),
         "licenses": addon_licenses(organization),
         "can_change": _can_change(request),
+        "can_see_log": _can_see_log(request),
         **policies.context(),
     }
     return render(request, "provisioning/account.html", context, status=status)
@@ -72,3 +73,8 @@ def _organization(request: HttpRequest) -> Organization:
 def _can_change(request: HttpRequest) -> bool:
     user: Any = request.user
     return Permission.CHANGE_ORGANIZATION in permissions_of(user)
+
+
+def _can_see_log(request: HttpRequest) -> bool:
+    user: Any = request.user
+    return Permission.VIEW_AUDIT_LOG in permissions_of(user)

@@ -111,6 +111,7 @@ def _page(request: HttpRequest, row: Location, form: LocationForm, refusal: Refu
         "conflicts": form.conflicts if changed else [],
         "can_change": Permission.CHANGE_LOCATIONS in granted,
         "can_delete": Permission.MANAGE_LOCATIONS in granted,
+        "can_see_log": Permission.VIEW_AUDIT_LOG in granted,
     }
     return render(request, "provisioning/location.html", context, status=form.http_status if form.is_bound else 200)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Final
 
 from messaging.models import CarrierAccount, SendingNumber
+from provisioning.business_hours import checked, keep, read_day
 from provisioning.changes import Actor, record_target
 from provisioning.demonstration import ACCOUNTS
 from provisioning.models import CallingPlan, Campaign, Location, Organization, PhoneNumber, RoleAssignment, User
 from provisioning.models.organizations import CustomerType
 from provisioning.models.users import License
 from provisioning.texting import set_organization_texting
-from texting_hub.demonstration.people import PEOPLE, PLACES, Person
+from texting_hub.demonstration.people import PEOPLE, PLACES, SAN_FRANCISCO, Person
 from texting_hub.demonstration.registration import make_registration
 
 NORTHWIND_ID: Final = uuid.UUID("01990000-0000-7000-8000-000000000001")
@@ -31,9 +33,11 @@ def make_northwind(account: CarrierAccount, password: str, now: datetime) -> Org
         name: Location.objects.create(
             organization=organization, name=name, country=place.country, time_zone=place.time_zone,
             pstn_connection=place.pstn, texting_setting=place.texting,
+            **{f"emergency_{part}": value for part, value in asdict(place.address).items()},
         )
         for name, place in places.items()
     }  # fmt: skip
+    keep(locations[SAN_FRANCISCO], checked(span for day in range(5) for span in read_day("8:00-17:30", day)))
     for person in PEOPLE:
         user = _user(organization, person, locations[person.place], password)
         if person.e164:

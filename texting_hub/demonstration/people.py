@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from provisioning.addresses import Address
 from provisioning.models import Role, TextingSetting
 from provisioning.models.numbers import NumberSource, TextCapability
 from provisioning.models.organizations import PstnConnection
@@ -17,6 +18,9 @@ SACRAMENTO: Final = "Sacramento warehouse"
 LEEDS: Final = "Leeds showroom"
 
 
+NO_ADDRESS: Final = Address()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     name: str
@@ -24,15 +28,26 @@ class Place:
     time_zone: str
     pstn: str = PstnConnection.CISCO_PSTN
     texting: str = TextingSetting.DEFAULT
+    address: Address = NO_ADDRESS
 
 
 PLACES: Final = (
-    Place(SAN_FRANCISCO, "US", "America/Los_Angeles"),
-    Place(VANCOUVER, "CA", "America/Vancouver", texting=TextingSetting.ON),
+    Place(
+        SAN_FRANCISCO, "US", "America/Los_Angeles",
+        address=Address("500 Example Street", "Floor 4", "San Francisco", "CA", "94105"),
+    ),
+    Place(
+        VANCOUVER, "CA", "America/Vancouver", texting=TextingSetting.ON,
+        address=Address("200 Example Road", "", "Vancouver", "BC", "V6B 4Y8"),
+    ),
     Place(MINNEAPOLIS, "US", "America/Chicago", texting=TextingSetting.OFF),
-    Place(SACRAMENTO, "US", "America/Los_Angeles", pstn=PstnConnection.LOCAL_GATEWAY),
-    Place(LEEDS, "GB", "Europe/London"),
-)
+    Place(
+        SACRAMENTO, "US", "America/Los_Angeles", pstn=PstnConnection.LOCAL_GATEWAY,
+        address=Address("12 Example Way", "", "Sacramento", "CA", "95814"),
+    ),
+    Place(LEEDS, "GB", "Europe/London", address=Address("1 Example Row", "", "Leeds", "", "LS1 5HD")),
+)  # fmt: skip
+"""Minneapolis has no emergency address, so that its page warns."""
 
 
 @dataclass(frozen=True, slots=True)
