@@ -85,4 +85,5 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if user is not None and user.is_authenticated:
         context["navigation"] = SimpleLazyObject(lambda: sections(user, request.path))
         context["role_title"] = SimpleLazyObject(lambda: role_title(user))
+        context["sees"] = SimpleLazyObject(lambda: {str(permission) for permission in permissions_of(user)})
     return context

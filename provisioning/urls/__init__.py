@@ -10,13 +10,14 @@ from provisioning.urls import (
     numbers,
     people,
     registration,
+    search,
     sign_in,
     tasks,
     texting,
     tokens,
 )
 
-_NOUNS = (texting, people, imports, locations, numbers, registration, tasks, account, sign_in, tokens, alerts)
+_NOUNS = (texting, people, imports, locations, numbers, registration, tasks, account, sign_in, tokens, alerts, search)
 
 urlpatterns: list[URLPattern] = [pattern for noun in _NOUNS for pattern in noun.urlpatterns]
 
