@@ -11,6 +11,7 @@ class ProvisioningConfig(AppConfig):
     def ready(self) -> None:
         """Write sign-ins, sign-outs and failed sign-ins to the audit log; make the kinds of tasks known."""
         from provisioning import (  # noqa: PLC0415  (apps must be loaded first)
+            bulk_users,  # noqa: F401
             csv_applying,  # noqa: F401
             number_tasks,  # noqa: F401
             sign_in,
