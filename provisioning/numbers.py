@@ -48,6 +48,8 @@ def display(e164: str) -> str:
 @lru_cache(maxsize=4096)
 def national(e164: str) -> str:
     """`+14155550101` as `(415) 555-0101`. Numbers of other plans keep their country code: one list shows them all."""
+    if _NORTH_AMERICAN.fullmatch(e164):
+        return f"({e164[2:5]}) {e164[5:8]}-{e164[8:]}"
     try:
         number = phonenumbers.parse(e164)
     except NumberParseException:
@@ -65,7 +67,7 @@ def parse(typed: str, region: str = "US") -> str:
     """
     plain = _plain(typed)
     number = _read(plain, region)
-    _refuse_unusable(number, plain)
+    _refuse_unusable(number, plain, region)
     _refuse_kind(number)
     _refuse_foreign(number, region)
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
@@ -91,22 +93,32 @@ def _read(plain: str, region: str) -> PhoneNumber:
         )
     try:
         if len(plain) > LONGEST_TYPED or not plain.isprintable() or not _BEGINS.match(plain):
-            raise _not_a_number(plain)
+            raise _not_a_number(plain, region)
         return phonenumbers.parse(plain, region if region in phonenumbers.SUPPORTED_REGIONS else "US")
     except NumberParseException:
-        raise _not_a_number(plain) from None
+        raise _not_a_number(plain, region) from None
 
 
-def _not_a_number(plain: str) -> Refusal:
+def _not_a_number(plain: str, region: str) -> Refusal:
     shown = "".join(c if c.isprintable() else "\ufffd" for c in plain[: LONGEST_TYPED + 1])
     shown = shown if len(shown) <= LONGEST_TYPED else shown[: LONGEST_TYPED - 1] + "…"
     return Refusal(
         "not_a_number",
-        _("“%(typed)s” is not a phone number. Enter it as in (415) 555-0101 or +1 415 555 0101.") % {"typed": shown},
+        _("“%(typed)s” is not a phone number. Enter it as in %(example)s.")
+        % {"typed": shown, "example": _example(region)},
     )
 
 
-def _refuse_unusable(number: PhoneNumber, plain: str) -> None:
+def _example(region: str) -> str:
+    """How a number of the region is written at home, and how everywhere."""
+    found = None if region in TEXTING_COUNTRIES else phonenumbers.example_number(region)
+    if found is None:
+        return _("(415) 555-0101 or +1 415 555 0101")
+    at_home = phonenumbers.format_number(found, PhoneNumberFormat.NATIONAL)
+    return _("%(national)s or %(international)s") % {"national": at_home, "international": _shown(found)}
+
+
+def _refuse_unusable(number: PhoneNumber, plain: str, region: str) -> None:
     if len(str(number.national_number)) <= _LONGEST_SHORT:
         raise Refusal(
             "short_number",
@@ -116,7 +128,7 @@ def _refuse_unusable(number: PhoneNumber, plain: str) -> None:
     if phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
         raise Refusal("area_code_missing", _("%(typed)s has no area code. Enter the whole number.") % {"typed": plain})
     if not phonenumbers.is_valid_number(number):
-        raise _not_a_number(plain)
+        raise _not_a_number(plain, region)
     if number.extension:
         raise Refusal(
             "number_extension",

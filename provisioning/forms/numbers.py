@@ -61,6 +61,7 @@ class NumbersFilter(forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         location: Any = self.fields["location"]
         location.queryset = locations
         named = [(str(campaign.pk), campaign_label(campaign)) for campaign in campaigns]
@@ -115,6 +116,7 @@ class AddNumbersForm(RefusableForm):
 
     def __init__(self, *args: Any, locations: QuerySet[Location], campaigns: QuerySet[Campaign], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         location: Any = self.fields["location"]
         campaign: Any = self.fields["campaign"]
         location.queryset, campaign.queryset = locations, campaigns
@@ -155,6 +157,7 @@ class NumberForm(RefusableForm):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         self.initial = {"location": number.location_id, "campaign": number.campaign_id, "active": number.active}
         location: Any = self.fields["location"]
         campaign: Any = self.fields["campaign"]
@@ -179,6 +182,7 @@ class BulkForm(RefusableForm):
         self, *args: Any, needs: str, locations: QuerySet[Location], campaigns: QuerySet[Campaign], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         location: Any = self.fields["location"]
         campaign: Any = self.fields["campaign"]
         location.queryset, campaign.queryset = locations, campaigns

@@ -78,6 +78,12 @@ def test_a_number_of_the_us_is_foreign_where_the_location_is_abroad() -> None:
         parse("+1 415 555 0101", "GB")
 
 
+def test_the_example_is_one_of_the_locations_country() -> None:
+    with pytest.raises(Refusal) as refusal:
+        parse("abc", "GB")
+    assert "as in 0121 234 5678 or +44 121 234 5678" in refusal.value.sentence
+
+
 @given(st.text(max_size=80))
 def test_whatever_is_typed_is_a_number_or_a_refusal(typed: str) -> None:
     answer = _answer(typed)
