@@ -39,6 +39,7 @@ class Line:
     step: str
     pill: str
     buttons: list[tuple[str, str]]
+    reasons: dict[str, Any]
 
 
 @require_GET
@@ -50,7 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, error: str = "") -> HttpResponse:
     rule = async_to_sync(the_registrar().rule)()
     context = {
-        "lines": [_line(row) for row in Registration.objects.order_by("-id")[:SHOWN]],
+        "lines": _lines(),
         "treatments": TREATMENTS.values(),
         "rule": rule,
         "reasons": REASONS,
@@ -61,13 +62,23 @@ def _page(request: HttpRequest, error: str = "") -> HttpResponse:
     return render(request, "simulator/registry.html", context, status=422 if error else 200)
 
 
+def _lines() -> list[Line]:
+    """The newest of each registration: a correction stands for what it corrects."""
+    newest: dict[str, Registration] = {}
+    for row in Registration.objects.order_by("-id")[:SHOWN]:
+        newest.setdefault(row.registry_id, row)
+    return [_line(row) for row in newest.values()]
+
+
 def _line(row: Registration) -> Line:
     """A decision that is not due yet has not been made."""
     step = row.step if row.step_at <= timezone.now() else "pending"
-    names = [str(row.document.get(name) or "") for name in ("legal_name", "use_case", "description")]
+    names = [str(row.document.get(name) or "") for name in ("legal_name", "description", "use_case")]
     title = next((name for name in names if name), row.registry_id)
     buttons = [(key, str(BUTTONS[key])) for key in STEPS[row.kind] if key != step or key == "active"]
-    return Line(row, title[:80], step, PILLS.get(step, "pill-warn" if step == "expired" else ""), buttons)
+    of_brands = row.kind == Registration.BRAND
+    reasons = {code: text for code, text in REASONS.items() if code.startswith("6") == of_brands}
+    return Line(row, title[:80], step, PILLS.get(step, "pill-warn" if step == "expired" else ""), buttons, reasons)
 
 
 @require_POST

@@ -95,9 +95,10 @@ class _RegistrationForm(RefusableForm):
             yield Section(key, title, note, [Control.of(self[name]) for name in names])
 
     def complain(self, problems: list[Problem]) -> None:
-        """Show each sentence at its field."""
+        """Show each sentence at its field, unless that says something already."""
         for problem in problems:
-            self.add_error(problem.field, forms.ValidationError(problem.sentence, code=problem.code))
+            if problem.field not in self.errors:
+                self.add_error(problem.field, forms.ValidationError(problem.sentence, code=problem.code))
 
     @property
     def complaints(self) -> list[tuple[BoundField, str]]:
@@ -158,10 +159,11 @@ class BrandForm(_RegistrationForm):
 
     @property
     def values(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in BRAND_FIELDS}
+        return {name: self.cleaned_data.get(name, "") for name in BRAND_FIELDS}
 
     def check_complete(self) -> bool:
         """Whether it could be submitted; if not, each field says why."""
+        self.full_clean()
         self.complain(problems_of(Brand(**brand_values(self.values))))
         return not self.errors
 
@@ -251,10 +253,11 @@ class CampaignForm(_RegistrationForm):
 
     @property
     def values(self) -> dict[str, Any]:
-        kept = {name: self.cleaned_data[name] for name in CAMPAIGN_FIELDS if name != "samples"}
-        return {**kept, "samples": [self.cleaned_data[name] for name in SAMPLES]}
+        kept = {name: self.cleaned_data.get(name, "") for name in CAMPAIGN_FIELDS if name != "samples"}
+        return {**kept, "samples": [self.cleaned_data.get(name, "") for name in SAMPLES]}
 
     def check_complete(self, brand: Brand) -> bool:
         """Whether it could be submitted; if not, each field says why."""
+        self.full_clean()
         self.complain(problems_of(Campaign(brand=brand, **campaign_values(self.values))))
         return not self.errors

@@ -95,7 +95,7 @@ def edit_brand(request: HttpRequest, brand_id: uuid.UUID) -> HttpResponse:
 def _save_brand(request: HttpRequest, form: BrandForm, row: Brand | None) -> HttpResponse:
     """`action=check` saves only what could be submitted, and goes on to that."""
     checks = request.POST.get("action") == "check"
-    if form.is_valid() and (not checks or form.check_complete()):
+    if form.check_complete() if checks else form.is_valid():
         actor, now = Actor.of_request(request), timezone.now()
         try:
             if row is None:
@@ -111,7 +111,7 @@ def _save_brand(request: HttpRequest, form: BrandForm, row: Brand | None) -> Htt
 
 
 def _brand_form(request: HttpRequest, form: BrandForm, row: Brand | None, status: int = 200) -> HttpResponse:
-    context = {"form": form, "brand": row, **_frame(request)}
+    context = {"form": form, "brand": row, "checks": request.POST.get("action") == "check", **_frame(request)}
     return render(request, "provisioning/brand_form.html", context, status=status)
 
 
@@ -180,7 +180,7 @@ def edit_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
 
 def _save_campaign(request: HttpRequest, form: CampaignForm, of: Brand, row: Campaign | None) -> HttpResponse:
     checks = request.POST.get("action") == "check"
-    if form.is_valid() and (not checks or form.check_complete(of)):
+    if form.check_complete(of) if checks else form.is_valid():
         actor, now = Actor.of_request(request), timezone.now()
         try:
             if row is None:
@@ -198,7 +198,8 @@ def _save_campaign(request: HttpRequest, form: CampaignForm, of: Brand, row: Cam
 def _campaign_form(
     request: HttpRequest, form: CampaignForm, of: Brand, row: Campaign | None, status: int = 200
 ) -> HttpResponse:
-    context = {"form": form, "brand": of, "campaign": row, **_frame(request)}
+    checks = request.POST.get("action") == "check"
+    context = {"form": form, "brand": of, "campaign": row, "checks": checks, **_frame(request)}
     return render(request, "provisioning/campaign_form.html", context, status=status)
 
 
