@@ -198,6 +198,7 @@ def test_who_stops_texting_is_said_and_asked_before_anything_is_saved(admin: Any
     page = text_of(asked)
     assert "1 user who can text now stops texting by this change." in page
     assert 'name="may_stop" value="1">Save, and stop texting for 1 user</button>' in page
+    assert page.index('<button type="submit" hidden>') < page.index('name="may_stop"')  # what Enter presses
     assert 'value="Renamed"' in page
     assert '<option value="local_gateway" selected>' in page
     place.refresh_from_db()
