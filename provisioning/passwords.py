@@ -38,8 +38,8 @@ def ask_for_reset(typed: str, ip: str | None, now: datetime) -> None:
 
 def _mail_or_pretend(person: User | None, address: str, now: datetime) -> None:
     """A stranger's address costs the same signature, words and insert; then nothing of it stays."""
-    real = person is not None and person.is_active and not _too_many(person, now)
     recipient = person if person is not None else User(email=address)
+    real = not _too_many(recipient, now) and person is not None and person.is_active
     kind = RESET if person is None or person.has_usable_password() else "not_activated"
     link = links.address(recipient, Purpose.RESET, now)
     subject, text = mail_words.words(kind, recipient, link=link, ends=now + Purpose.RESET.lasts)
@@ -52,7 +52,7 @@ def _mail_or_pretend(person: User | None, address: str, now: datetime) -> None:
 
 
 def _too_many(person: User, now: datetime) -> bool:
-    recent = Mail.objects.filter(recipient=person, kind=RESET, created_at__gt=now - timedelta(hours=1))
+    recent = Mail.objects.filter(recipient_id=person.pk, kind=RESET, created_at__gt=now - timedelta(hours=1))
     return recent.count() >= MAILS_AN_HOUR
 
 

@@ -22,6 +22,7 @@ from provisioning.changes import Actor
 from provisioning.links import Purpose
 from provisioning.models import Mail, Session, User
 from tests import factories
+from tests.compliance.threads import at_once
 
 NOW = factories.NOW
 NEW = "another long enough one"
@@ -117,12 +118,14 @@ def statements(address: str) -> list[str]:
 
 
 def test_the_database_does_the_same_work_for_an_address_that_has_no_account(rosalind: User) -> None:
+    for first_of_its_audit_log in (rosalind.email, "nobody@northwind.example"):
+        ask(Client(), first_of_its_audit_log)
     known, unknown = statements(rosalind.email), statements("nobody@northwind.example")
     only_known = [one for one in known if one not in unknown]
     assert sum('INSERT INTO "provisioning_mail"' in one for one in known) == 1
     assert sum('INSERT INTO "provisioning_mail"' in one for one in unknown) == 1
-    # Of an account: how many mails it got lately, and its organization's audit log instead of the platform's.
-    assert len(known) - len(unknown) <= 2, only_known
+    # To take an insert back is one word more than to keep it.
+    assert 0 <= len(unknown) - len(known) <= 1, only_known
 
 
 def test_nothing_looks_a_user_up_but_by_the_indexed_key(rosalind: User) -> None:
@@ -281,24 +284,14 @@ def test_whoever_has_not_activated_can_t_sign_in(client: Client, newcomer: User)
     assert not is_in(client)
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="in memory, SQLite's threads refuse instead of waiting")
 @pytest.mark.django_db(transaction=True)
 def test_of_two_answers_to_one_link_at_once_one_wins(newcomer: User) -> None:
-    import threading
-
-    key, statuses = links.make(newcomer, Purpose.INVITATION, NOW), []
-
-    def answer(password: str) -> None:
-        try:
-            statuses.append(choose(Client(), "accept_invitation", key, password).status_code)
-        finally:
-            connection.close()
-
-    both = [threading.Thread(target=answer, args=[f"a long password {n}"]) for n in range(2)]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join()
-    assert sorted(statuses) == [302, 410]
+    key = links.make(newcomer, Purpose.INVITATION, NOW)
+    answers = at_once(
+        *(lambda n=n: choose(Client(), "accept_invitation", key, f"a long password {n}").status_code for n in range(4))
+    )
+    assert sorted(answers) == [302, 410, 410, 410]
 
 
 # -- the own password ------------------------------------------------------------------------------------------------
