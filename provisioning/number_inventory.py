@@ -133,6 +133,22 @@ def release(numbers: Sequence[PhoneNumber], actor: Actor, now: datetime) -> list
     return results
 
 
+@transaction.atomic
+def edit(number: PhoneNumber, wanted: Mapping[str, Any], actor: Actor, now: datetime) -> None:
+    """Several things of one number, all or nothing: `location`, `campaign`, `active`; what is not named stays.
+
+    Refusal: as each of them. Deactivated before it is linked, activated after: it takes a place only if it needs one.
+    """
+    if "location" in wanted:
+        raise_refusal(move([number], wanted["location"], actor, now))
+    if wanted.get("active") is False:
+        raise_refusal(set_active([number], False, actor, now))
+    if "campaign" in wanted:
+        raise_refusal(link([number], wanted["campaign"], actor, now))
+    if wanted.get("active"):
+        raise_refusal(set_active([number], True, actor, now))
+
+
 def _locked(numbers: Sequence[PhoneNumber]) -> dict[uuid.UUID, PhoneNumber]:
     """Fresh rows of those that the organization still has."""
     rows = PhoneNumber.objects.owned().select_related("location", "campaign", "user")

@@ -35,6 +35,8 @@ SCOPES: Final = {
     "locations:write": gettext_lazy("Change locations"),
     "people:read": gettext_lazy("See people"),
     "people:write": gettext_lazy("Change people"),
+    "numbers:read": gettext_lazy("See numbers"),
+    "numbers:write": gettext_lazy("Add, change, assign and delete numbers"),
     "roles:read": gettext_lazy("See who has which role"),
     "roles:write": gettext_lazy("Give and take roles"),
     "registration:read": gettext_lazy("See 10DLC brands and campaigns"),

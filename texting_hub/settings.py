@@ -270,7 +270,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     # One name for each set of words that several fields share.
-    "ENUM_NAME_OVERRIDES": {"RoleEnum": "provisioning.models.access.Role.values"},
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "provisioning.models.access.Role.values",
+        "NumberSourceEnum": "provisioning.models.numbers.NumberSource.values",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "texting_hub.openapi.describe_problems",

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,7 +22,6 @@ from provisioning.models.choices import fold
 from provisioning.models.users import License
 from provisioning.number_assignment import reassign
 from provisioning.number_capability import ask_again
-from provisioning.number_inventory import raise_refusal
 from provisioning.numbers import national
 from provisioning.refusals import Refusal
 from provisioning.roles import Permission, permissions_of, requires
@@ -97,18 +95,9 @@ def _form(request: HttpRequest, row: PhoneNumber, *, posted: bool) -> NumberForm
     )
 
 
-@transaction.atomic
 def _save(row: PhoneNumber, form: NumberForm, actor: Actor) -> None:
     """Only what was changed on the page; all of it or nothing."""
-    now, values = timezone.now(), form.cleaned_data
-    if "location" in form.changed_data:
-        raise_refusal(number_inventory.move([row], values["location"], actor, now))
-    if "active" in form.changed_data and not values["active"]:
-        raise_refusal(number_inventory.set_active([row], False, actor, now))
-    if "campaign" in form.changed_data:
-        raise_refusal(number_inventory.link([row], values["campaign"], actor, now))
-    if "active" in form.changed_data and values["active"]:
-        raise_refusal(number_inventory.set_active([row], True, actor, now))
+    number_inventory.edit(row, {name: form.cleaned_data[name] for name in form.changed_data}, actor, timezone.now())
 
 
 def _chosen(request: HttpRequest) -> User | None:
