@@ -17,7 +17,7 @@ class CarrierAccount(models.Model):
     carrier = models.CharField(_("carrier"), max_length=32, help_text=_("The adapter's name, as in simulator."))
     base_url = models.URLField(_("address of the carrier's API"), max_length=500)
     sealed_credentials = models.TextField(
-        _("credentials"), blank=True, editable=False, help_text=_("Encrypted; see messaging/vault.py.")
+        _("credentials"), blank=True, editable=False, help_text=_("Encrypted; see provisioning/vault.py.")
     )
     paused = models.BooleanField(_("paused"), default=False)
     rejected_webhooks = models.PositiveBigIntegerField(_("webhooks refused"), default=0, editable=False)
