@@ -71,7 +71,10 @@ class UsersCsvImport:
         user_import = _import_of(task)
         rows = user_import.rows.filter(position__gt=cursor.get("after", 0)).order_by("position")[:CHUNK]
         found = list(rows)
-        results = Applying(task.requested_by, user_import, actor, now).apply(found)
+        organization: Organization = user_import.organization
+        assigns_numbers = task.arguments["assigns_numbers"]
+        planner = Planner(task.requested_by, organization, actor, assigns_numbers=assigns_numbers)
+        results = Applying(planner, user_import.invite, actor, now).apply(found)
         return Step(results, {"after": found[-1].position} if len(found) == CHUNK else None)
 
 
@@ -80,7 +83,11 @@ register(UsersCsvImport())
 
 def _import_of(task: Task) -> UserImport:
     """Refusal `import_gone`: it was removed meanwhile."""
-    found = UserImport.objects.filter(pk=task.arguments["import_id"], organization=task.organization_id).first()
+    found = (
+        UserImport.objects.select_related("organization")
+        .filter(pk=task.arguments["import_id"], organization=task.organization_id)
+        .first()
+    )
     if found is None:
         raise Refusal("import_gone", _("The rows of this import were removed. Upload the file again."))
     return found
@@ -89,11 +96,9 @@ def _import_of(task: Task) -> UserImport:
 class Applying:
     """One step. Inside the engine's transaction."""
 
-    def __init__(self, administrator: User, user_import: UserImport, actor: Actor, now: datetime) -> None:
-        self.user_import = user_import
-        self.organization: Organization = user_import.organization
+    def __init__(self, planner: Planner, invite: bool, actor: Actor, now: datetime) -> None:
+        self.planner, self.invite = planner, invite
         self.actor, self.now = actor, now
-        self.planner = Planner(administrator, self.organization, actor)
 
     def apply(self, rows: Sequence[ImportRow]) -> list[TaskRow]:
         """What became of each row, in their order."""
@@ -162,8 +167,8 @@ class Applying:
     def _create(self, plans: Sequence[Plan]) -> dict[int, User]:
         if not plans:
             return {}
-        wanted, invite = [plan.wanted for plan in plans], self.user_import.invite
-        users = create_people(self.organization, wanted, self.actor, self.now, invite=invite)
+        wanted, organization = [plan.wanted for plan in plans], self.planner.organization
+        users = create_people(organization, wanted, self.actor, self.now, invite=self.invite)
         return {plan.position: user for plan, user in zip(plans, users, strict=True)}
 
 

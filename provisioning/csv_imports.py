@@ -51,8 +51,9 @@ def imports_in_reach(administrator: User) -> QuerySet[UserImport]:
 
 
 def upload(
-    content: bytes, administrator: User, actor: Actor, now: datetime, *, file_name: str = "", invite: bool = True
-) -> UserImport:
+    content: bytes, administrator: User, actor: Actor, now: datetime, *, file_name: str = "", invite: bool = True,
+    assigns_numbers: bool = True,
+) -> UserImport:  # fmt: skip
     """Read a file and plan every row of it. Refusal: a code that begins with `file_`."""
     sheet = csv_files.read(content, is_known)
     layout = Layout.of(sheet)
@@ -63,8 +64,9 @@ def upload(
         encoding=sheet.encoding, delimiter=sheet.delimiter, columns=list(layout.keys.values()),
         informative=list(layout.informative), unknown=[*layout.unknown, *survey.unnamed],
     )  # fmt: skip
+    planner = Planner(administrator, organization, actor, assigns_numbers=assigns_numbers)
     try:
-        counts = _keep_plans(made, Planner(administrator, organization, actor), survey.said(sheet, layout))
+        counts = _keep_plans(made, planner, survey.said(sheet, layout))
     except BaseException:
         discard(made)
         raise
@@ -75,7 +77,10 @@ def upload(
     return made
 
 
-def apply(user_import: UserImport, administrator: User, *, via: str, ip: str | None, now: datetime) -> Task:
+def apply(
+    user_import: UserImport, administrator: User, *, via: str, ip: str | None, now: datetime,
+    assigns_numbers: bool = True,
+) -> Task:  # fmt: skip
     """Start the task that applies the import; the one that was started already, if there is one.
 
     Refusal: as task_engine.start().
@@ -85,7 +90,7 @@ def apply(user_import: UserImport, administrator: User, *, via: str, ip: str | N
         if row.task is not None:
             return row.task
         organization: Organization = row.organization
-        arguments = {"import_id": str(row.pk)}
+        arguments = {"import_id": str(row.pk), "assigns_numbers": assigns_numbers}
         row.task = task_engine.start(KIND, organization, administrator, arguments, via=via, ip=ip, now=now)
         row.applied_at = now
         row.save(update_fields=["task", "applied_at"])

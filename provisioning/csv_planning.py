@@ -107,8 +107,12 @@ class Plan:
 class Planner:
     """Plans one file, chunk by chunk and in its order, for one administrator."""
 
-    def __init__(self, administrator: User, organization: Organization, actor: Actor) -> None:
+    def __init__(
+        self, administrator: User, organization: Organization, actor: Actor, *, assigns_numbers: bool = True
+    ) -> None:
+        """`assigns_numbers` False: who asks came with a token that may not."""
         self.administrator = administrator
+        self.assigns_numbers = assigns_numbers and Permission.ASSIGN_NUMBERS in permissions_of(administrator)
         self.organization = organization
         self.actor = actor
         self.numbers = NumberReader(administrator)
@@ -248,11 +252,11 @@ class Planner:
                 plan.refuse("email", Refusal("email_taken", sentence))
 
     def _ask_permission(self, plans: Sequence[Plan]) -> None:
-        if Permission.ASSIGN_NUMBERS in permissions_of(self.administrator):
+        if self.assigns_numbers:
             return
         for plan in plans:
             if plan.renumbers:
-                sentence = _("Your role does not include giving users numbers.")
+                sentence = _("Giving users numbers is not included in your role, or in the scopes of this token.")
                 plan.refuse("primary_number", Refusal("permission_denied", sentence))
 
     def _changes(self, plan: Plan) -> Iterator[tuple[str, str, str]]:

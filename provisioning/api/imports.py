@@ -25,7 +25,7 @@ from provisioning.csv_files import MOST_BYTES, too_large
 from provisioning.csv_imports import imports_in_reach
 from provisioning.forms.user_exports import asked_for
 from provisioning.import_pages import column_name
-from provisioning.models import ImportRow, Task, UserImport
+from provisioning.models import ApiToken, ImportRow, Task, UserImport
 from provisioning.roles import Permission
 from provisioning.serializers import imports as serializers
 from provisioning.streaming import download
@@ -97,11 +97,16 @@ class PeopleImports(APIView):
         content, name = _file_of(request)
         member, actor, now = member_of(request), actor_of(request), timezone.now()
         invite = asked["invite"] == "true"
-        made = csv_imports.upload(content, member, actor, now, file_name=name, invite=invite)
+        numbers = _assigns_numbers(request)
+        made = csv_imports.upload(
+            content, member, actor, now, file_name=name, invite=invite, assigns_numbers=numbers
+        )  # fmt: skip
         if asked["dry_run"] == "true":
             address = reverse("api:people_import", kwargs={"import_id": made.pk})
             return Response(serializers.ImportAnswer(made).data, status=201, headers={"Location": address})
-        return _started(made, csv_imports.apply(made, member, via=actor.via, ip=actor.ip, now=now))
+        return _started(
+            made, csv_imports.apply(made, member, via=actor.via, ip=actor.ip, now=now, assigns_numbers=numbers)
+        )  # fmt: skip
 
 
 class PeopleImport(APIView):
@@ -152,8 +157,17 @@ class PeopleImportApply(APIView):
     )  # fmt: skip
     def post(self, request: Request, import_id: uuid.UUID) -> Response:
         found, actor = _import(request, import_id), actor_of(request)
-        task = csv_imports.apply(found, member_of(request), via=actor.via, ip=actor.ip, now=timezone.now())
+        task = csv_imports.apply(
+            found, member_of(request), via=actor.via, ip=actor.ip, now=timezone.now(),
+            assigns_numbers=_assigns_numbers(request),
+        )  # fmt: skip
         return _started(found, task)
+
+
+def _assigns_numbers(request: Request) -> bool:
+    """As for people's numbers: a token needs the scope of numbers for them, whatever else it may."""
+    token: Any = request.auth
+    return not isinstance(token, ApiToken) or "numbers:write" in token.scopes
 
 
 def _import(request: Request, import_id: uuid.UUID) -> UserImport:
