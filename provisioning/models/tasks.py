@@ -115,8 +115,12 @@ class TaskRow(models.Model):
         verbose_name = _("task row")
         verbose_name_plural = _("task rows")
         indexes = [
-            # The result file in order, and the refused rows of the task's page.
+            # The result file in order.
             models.Index(fields=["task", "position", "id"], name="task_rows_in_order"),
+            # The refused rows of the task's page, few among many.
+            models.Index(
+                fields=["task", "position", "id"], condition=models.Q(outcome="refused"), name="task_rows_refused"
+            ),
         ]
 
     def __str__(self) -> str:
