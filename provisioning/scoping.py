@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from provisioning.models import Brand, Campaign, Location, Organization, PhoneNumber, RoleAssignment, User
+from provisioning.models import Brand, Campaign, Location, Organization, PhoneNumber, RoleAssignment, Task, User
 from provisioning.roles import administered_locations
 
 
@@ -51,3 +51,9 @@ def roles_in_reach(administrator: User) -> QuerySet[RoleAssignment]:
 def brands_in_reach(administrator: User) -> QuerySet[Brand]:
     """Brands of the administrator's organization: they are of no location."""
     return Brand.objects.filter(organization=administrator.organization, organization__isnull=False)
+
+
+def tasks_in_reach(administrator: User) -> QuerySet[Task]:
+    """Tasks of the administrator's organization; of a location administrator only the own ones."""
+    tasks = Task.objects.filter(organization=administrator.organization, organization__isnull=False)
+    return tasks if administered_locations(administrator) is None else tasks.filter(requested_by=administrator)

@@ -40,7 +40,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from provisioning import task_line
+from provisioning import task_line, task_notices
 from provisioning.changes import Actor, record_target
 from provisioning.clock import database_now
 from provisioning.models import RowOutcome, Task, TaskRow, TaskState
@@ -208,6 +208,7 @@ def _end(task: Task, state: TaskState, actor: Actor, now: datetime) -> None:
     action = {TaskState.DONE: "task.finished", TaskState.FAILED: "task.failed"}.get(state, "task.cancelled")
     record_target(action, actor, task, organization_id=task.organization_id, after=after)
     task_line.next_in_line(task.organization_id, now)
+    transaction.on_commit(lambda: task_notices.tell(task), robust=True)
 
 
 def _named(error: Exception) -> str:

@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol
 from django.utils.functional import Promise
 
 from provisioning.changes import Actor
-from provisioning.models import RowOutcome, Task, TaskRow
+from provisioning.models import RowOutcome, Task, TaskRow, User
 from provisioning.refusals import Refusal
-from provisioning.roles import Permission
+from provisioning.roles import Permission, permissions_of
 
 MOST_ROWS: Final = 500
 """Of one step: as many as one transaction may audit."""
@@ -75,6 +75,12 @@ def title_of(code: str) -> str:
     """The kind in words; its code where nobody knows it any longer."""
     kind = _KINDS.get(code)
     return str(kind.title) if kind is not None else code
+
+
+def may_cancel(task: Task, person: User) -> bool:
+    """Whoever may do what the task does may stop it: the tasks in reach are looked up before (scoping.py)."""
+    kind = _KINDS.get(task.kind)
+    return kind is None or kind.permission in permissions_of(person)
 
 
 def changed(position: int, target_id: uuid.UUID | None, label: str) -> TaskRow:

@@ -41,6 +41,8 @@ SCOPES: Final = {
     "roles:write": gettext_lazy("Give and take roles"),
     "registration:read": gettext_lazy("See 10DLC brands and campaigns"),
     "registration:write": gettext_lazy("Change and submit 10DLC brands and campaigns, link numbers to them"),
+    "tasks:read": gettext_lazy("See tasks and what became of their rows"),
+    "tasks:write": gettext_lazy("Cancel tasks"),
     "alerts:read": gettext_lazy("See alerts"),
     "audit:read": gettext_lazy("See the audit log"),
     "tokens:read": gettext_lazy("See the user’s own API tokens"),

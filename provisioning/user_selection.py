@@ -98,7 +98,7 @@ class Selection:
             return reach.filter(pk__in=self.ids)
         if administrator.organization is None:
             return reach.none()
-        return narrow(reach, self.values, KnownRoot.of(administrator.organization))
+        return narrow(reach, self.values, KnownRoot.of(administrator.organization, reasons=False))
 
     def count(self, administrator: User) -> int:
         """How many there are to go through; picked ones that are not there are gone through, too."""

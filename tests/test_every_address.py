@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from compliance.models import Export, PurgeRun
 from messaging.models import CarrierAccount, Conversation, Message
-from provisioning.models import ApiToken, Organization, Role, RoleAssignment, User
+from provisioning.models import ApiToken, Organization, Role, RoleAssignment, Task, User
 from provisioning.roles import Permission, permissions_of
 from tests import factories
 from tests.addresses import Address, operations, pages
@@ -42,6 +42,7 @@ class World:
     export: Export
     purge: PurgeRun
     account: CarrierAccount
+    task: Task
     token: ApiToken
     people: dict[str, User]
     stranger: User
@@ -57,6 +58,7 @@ class World:
             "export_id": self.export.pk,
             "run_id": self.purge.pk,
             "account_id": self.account.pk,
+            "task_id": self.task.pk,
             "token_id": self.token.pk,
             "brand_id": self.texter.primary_number.campaign.brand_id,
             "campaign_id": self.texter.primary_number.campaign_id,
@@ -120,6 +122,11 @@ def world(user: User, stranger: User) -> World:
             finished_at=factories.NOW,
         ),
         account=CarrierAccount.objects.get(),
+        # A location administrator sees the own ones only.
+        task=Task.objects.create(
+            organization=organization, requested_by=people[Role.LOCATION_ADMIN], kind="users_texting_off", via="portal",
+            created_at=factories.NOW, arguments={"filter": {}},
+        ),
         token=ApiToken.objects.create(
             organization=organization, user=user, name="Sync", prefix="0" * 12, digest="0" * 64, scopes=["people:read"],
             expires_at=factories.NOW,

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
+from provisioning import task_notices
 from provisioning.models import Role, User
 from provisioning.roles import Permission, assignments_of, permissions_of
 
@@ -21,6 +22,8 @@ class Entry:
     url: str
     icon: str
     current: bool
+    news: int = 0
+    """Shown beside the label: what this person has not seen yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ def _pages() -> list[tuple[str, str, str, str, Permission]]:
         ("", _("Overview"), "overview", "home", Permission.VIEW_ORGANIZATION),
         ("", _("Alerts"), "alerts", "bell", Permission.VIEW_ALERTS),
         ("", _("Inbox"), "inbox", "inbox", Permission.USE_INBOX),
+        (_("Monitoring"), _("Tasks"), "tasks", "tasks", Permission.VIEW_USERS),
         (_("Monitoring"), _("Audit log"), "admin_audit_log", "file", Permission.VIEW_AUDIT_LOG),
         (_("Management"), _("Users"), "users", "users", Permission.VIEW_USERS),
         (_("Management"), _("Locations"), "locations", "pin", Permission.VIEW_LOCATIONS),
@@ -55,7 +59,8 @@ def sections(user: User, path: str) -> list[Section]:
         if permission in granted and (name not in _WITH_ADDON or _has_addon(user)):
             url = reverse(name)
             root = "/" + url.strip("/").split("/")[0] + "/"
-            found.setdefault(title, []).append(Entry(label, url, icon, path.startswith(root)))
+            news = len(task_notices.unseen(user.pk)) if name == "tasks" else 0
+            found.setdefault(title, []).append(Entry(label, url, icon, path.startswith(root), news))
     return [Section(title, entries) for title, entries in found.items()]
 
 

@@ -47,6 +47,7 @@ def users(request: HttpRequest) -> HttpResponse:
         "earlier": asked.address(before=page.before) if page.before else "",
         "later": asked.address(after=page.after) if page.after else "",
         "counts": counts_of(places.reach, found, asked, root) if "whole" in request.GET else None,
+        "bulk_query": asked.address() if asked.values or asked.sort != "name" else "",
         "can_change": Permission.CHANGE_USERS in permissions_of(administrator),
     }
     return render(request, "provisioning/users.html", context)

@@ -1,4 +1,4 @@
-"""Bulk actions on users: each user once, whatever the action does to the filter; one event a change; refusals by row."""
+"""Bulk actions on users: each once, whatever the action does to the filter; one event a change; refusals by row."""
 
 from __future__ import annotations
 
