@@ -60,7 +60,7 @@ class CarrierAccountAdmin(RecordedAdmin):
 
 
 class SendingNumberInline(Inline):
-    """The carrier a number sends through, and how fast. Without a carrier account the number sends nothing."""
+    """The carrier a number sends through, and how fast. Left empty, a Calling Plan number is connected in a moment."""
 
     model = SendingNumber
     fields = ("carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")

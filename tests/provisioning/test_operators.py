@@ -248,7 +248,7 @@ def test_a_number_that_exists_is_refused_in_every_spelling(browser: Any, user: U
     assert user.organization is not None
     typed = user.primary_number.e164.removeprefix("+1")
     answer = add(browser, "provisioning_phonenumber", **number_values(user.organization, typed))
-    assert "already exists" in answer.content.decode()
+    assert f"{user.organization} has this number." in answer.content.decode()
 
 
 def test_a_number_gets_its_carrier_and_pace_with_it(browser: Any, organization: Organization) -> None:
