@@ -24,16 +24,17 @@ from provisioning.number_inventory import BATCH, RELEASES, Result
 from provisioning.number_selection import as_id
 from provisioning.numbers import national
 from provisioning.refusals import Refusal
-from provisioning.roles import Permission
+from provisioning.roles import Permission, administered_locations
 from provisioning.scoping import campaigns_in_reach, locations_in_reach
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to: the location or the campaign that an action needs."""
+    """Where to: the location or the campaign that an action needs; and whose users a location administrator reaches."""
 
     location: Location | None = None
     campaign: Campaign | None = None
+    bound_to: frozenset[Any] | None = None
 
 
 Run = Callable[[Sequence[PhoneNumber], Target, Actor, datetime], list[Result]]
@@ -65,7 +66,7 @@ def target_of(action: NumberAction, administrator: User, arguments: Mapping[str,
         if campaign is None:
             raise Refusal("unknown_campaign", _("This campaign isn’t there (any longer). Choose another one."))
         return Target(campaign=campaign)
-    return Target()
+    return Target(bound_to=administered_locations(administrator))
 
 
 def _activate(numbers: Sequence[PhoneNumber], target: Target, actor: Actor, now: datetime) -> list[Result]:
@@ -91,10 +92,22 @@ def _release(numbers: Sequence[PhoneNumber], target: Target, actor: Actor, now: 
 
 def _unassign(numbers: Sequence[PhoneNumber], target: Target, actor: Actor, now: datetime) -> list[Result]:
     holders = User.objects.in_bulk([number.user_id for number in numbers if number.user_id is not None])
-    held = [number for number in numbers if number.user_id in holders]
-    refusals = assign_many([(holders[number.user_id], None) for number in held], actor, now)
-    answers = dict(zip((number.pk for number in held), refusals, strict=True))
+    answers: dict[uuid.UUID, Refusal | None] = {}
+    pairs: list[tuple[User, PhoneNumber]] = []
+    for number in numbers:
+        holder = holders.get(number.user_id) if number.user_id is not None else None
+        if holder is not None and target.bound_to is not None and holder.location_id not in target.bound_to:
+            answers[number.pk] = out_of_reach()
+        elif holder is not None:
+            pairs.append((holder, number))
+    refusals = assign_many([(holder, None) for holder, _number in pairs], actor, now)
+    answers |= {number.pk: refusal for (_holder, number), refusal in zip(pairs, refusals, strict=True)}
     return [_result(number, answers) for number in numbers]
+
+
+def out_of_reach() -> Refusal:
+    """A location administrator takes nothing from users of other locations."""
+    return Refusal("number_taken", _("A user of another location has this number. Ask a full administrator."))
 
 
 def _assign(numbers: Sequence[PhoneNumber], target: Target, actor: Actor, now: datetime) -> list[Result]:

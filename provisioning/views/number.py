@@ -20,6 +20,7 @@ from provisioning.forms.numbers import NumberForm
 from provisioning.models import NumberTenure, PhoneNumber, User
 from provisioning.models.choices import fold
 from provisioning.models.users import License
+from provisioning.number_actions import out_of_reach
 from provisioning.number_assignment import reassign
 from provisioning.number_capability import ask_again
 from provisioning.numbers import national
@@ -61,7 +62,7 @@ def number_user(request: HttpRequest, number_id: uuid.UUID) -> HttpResponse:
     try:
         user = _chosen(request)
         if row.user is not None and holder_of(row, administrator(request)) is None:
-            raise Refusal("number_taken", _("A user of another location has this number. Ask a full administrator."))
+            raise out_of_reach()
         reassign(row, user, Actor.of_request(request), timezone.now())
     except Refusal as refusal:
         return _page(request, _number(request, number_id), refusal=refusal, status=refusal.http_status)
