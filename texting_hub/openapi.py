@@ -32,6 +32,8 @@ STATUSES: Final = {
     "500": "Our mistake; `request_id` finds it in the log.",
 }
 ONLY_WITH_BODY: Final = {"409", "413", "415", "422"}
+REFUSED_WITHOUT_BODY: Final = {"202": ("409", "422"), "204": ("409",)}
+"""What deletes something, or has something done, can be refused without having sent a body."""
 ONLY_WITH_PATH: Final = {"404"}
 
 PROBLEM: Final = {
@@ -103,9 +105,9 @@ def _operations(result: Any) -> Iterator[tuple[str, Any]]:
 
 def _statuses(path: str, operation: Any) -> Iterator[str]:
     takes_body = "requestBody" in operation
-    deletes = "204" in operation["responses"]
+    refused = {code for answer in operation["responses"] for code in REFUSED_WITHOUT_BODY.get(answer, ())}
     for status in STATUSES:
-        bodiless = status in ONLY_WITH_BODY and not takes_body and not (deletes and status == "409")
+        bodiless = status in ONLY_WITH_BODY and not takes_body and status not in refused
         pathless = status in ONLY_WITH_PATH and "{" not in path
         if not bodiless and not pathless:
             yield status

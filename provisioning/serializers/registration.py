@@ -34,19 +34,34 @@ def _flag() -> StrictBoolean:
     return StrictBoolean(required=False)
 
 
+class _CountryCode(StrictText):
+    """A code that we have a name for, or nothing."""
+
+    default_error_messages = {"unknown_country": "This is not the two-letter code of a country that can be registered."}
+
+    def __init__(self) -> None:
+        super().__init__(required=False, allow_blank=True, max_length=2, help_text="Two letters, as in US.")
+
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data)
+        if code and code not in COUNTRIES:
+            self.fail("unknown_country")
+        return code
+
+
 class BrandChange(serializers.Serializer[Any]):
     entity_type = _choice(EntityType.values)
     legal_name = _text(255, "Exactly as on the tax registration.")
     dba = _text(255)
     tax_id = _text(21, "US: the EIN. Canada: the Business Number.")
-    tax_id_country = _choice(COUNTRIES)
+    tax_id_country = _CountryCode()
     stock_symbol = _text(10, "Publicly traded companies only.")
     stock_exchange = _choice(EXCHANGES)
     street = _text(100)
     city = _text(100)
     region = _text(20)
     postal_code = _text(10)
-    country = _choice(COUNTRIES)
+    country = _CountryCode()
     vertical = _choice(VERTICALS)
     website = _text(100)
     contact_name = _text(200)
@@ -100,13 +115,14 @@ class StepAnswer(serializers.Serializer[Any]):
         help_text="draft, submitting, pending, verified, active, rejected, suspended, expired, or not_taken."
     )
     at = serializers.DateTimeField(help_text="When it happened; the registry's by its own clock.")
-    source = serializers.ChoiceField(choices=["portal", "registry", "operator", "hub"])  # type: ignore[assignment]
+    source = serializers.CharField(help_text="portal, registry, operator or hub.")  # type: ignore[assignment]
     reasons = ReasonAnswer(many=True)
 
 
 class BrandAnswer(serializers.ModelSerializer[Brand]):
-    status = serializers.ChoiceField(choices=BrandStatus.values)
-    tier = serializers.ChoiceField(choices=[*BrandTier.values, ""])
+    status = serializers.CharField(help_text=f"One of {', '.join(BrandStatus.values)}.")
+    entity_type = serializers.CharField()
+    tier = serializers.CharField(help_text=f"One of {', '.join(BrandTier.values)}; empty: not yet told.")
     reasons = ReasonAnswer(many=True, help_text="The registry's, for the present status.")
 
     class Meta:
@@ -125,7 +141,7 @@ class OneBrandAnswer(BrandAnswer):
 
 
 class CampaignAnswer(serializers.ModelSerializer[Campaign]):
-    status = serializers.ChoiceField(choices=CampaignStatus.values)
+    status = serializers.CharField(help_text=f"One of {', '.join(CampaignStatus.values)}.")
     reasons = ReasonAnswer(many=True, help_text="The registry's, for the present status.")
     brand_id = serializers.UUIDField()
     sub_use_cases = serializers.ListField(child=serializers.CharField())

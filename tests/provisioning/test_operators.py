@@ -67,7 +67,8 @@ def test_operators_manage_what_the_design_lists_and_nothing_else() -> None:
         "provisioning.Brand", "provisioning.Campaign", "provisioning.RoleAssignment",
         "messaging.CarrierAccount", "messaging.SendingNumber", "messaging.OptOut",
         "compliance.PurgeRun", "compliance.AuditEvent",
-        "provisioning.Alert", "provisioning.Mail",
+        "provisioning.Alert", "provisioning.Mail", "provisioning.RegistryAccount", "provisioning.RegistryNotice",
+        "provisioning.RegistrySubmission", "provisioning.RegistrationEvent",
     }  # fmt: skip
     assert not admin.site.is_registered(Group)
 
