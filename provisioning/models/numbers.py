@@ -101,6 +101,13 @@ class PhoneNumber(models.Model):
             ),
             # The numbers of a campaign, and how many there are.
             models.Index(fields=["campaign", "e164"], name="numbers_of_campaign"),
+            # A user's number: what the filters of the Users page look at, without reading its row.
+            models.Index(
+                fields=["user"],
+                include=["organization", "active", "source", "capability", "campaign"],
+                condition=models.Q(user__isnull=False),
+                name="numbers_of_users",
+            ),
             # What the carrier said of an organization's numbers: the few that can't text among many.
             models.Index(fields=["organization", "capability", "e164"], name="numbers_by_capability"),
             # The few that are not active, among them those released.

@@ -97,12 +97,25 @@ class User(AbstractBaseUser, PermissionsMixin):
             ),
         ]
         indexes = [
-            # The Users page: one organization, by name, keyset on (sort_name, id).
-            models.Index(fields=["organization", "sort_name", "id"], name="users_page"),
+            # The Users page: one organization, by name, keyset on (sort_name, id). What the filters look at comes along,
+            # so that Postgres passes those who don't fit without reading their rows.
+            models.Index(
+                fields=["organization", "sort_name", "id"],
+                include=["location", "license", "texting_setting", "is_active"],
+                name="users_page",
+            ),
             # The same by e-mail address.
-            models.Index(fields=["organization", "email_key"], name="users_by_email"),
+            models.Index(
+                fields=["organization", "email_key"],
+                include=["id", "location", "license", "texting_setting", "is_active"],
+                name="users_by_email",
+            ),
             # One location's users by name, the list by location, and the per-location table of Service Settings.
-            models.Index(fields=["location", "sort_name", "id"], name="users_of_location"),
+            models.Index(
+                fields=["location", "sort_name", "id"],
+                include=["organization", "license", "texting_setting", "is_active"],
+                name="users_of_location",
+            ),
             # The few that a filter looks for among many, by name: without a Professional license, deactivated,
             # with a setting of their own.
             models.Index(
