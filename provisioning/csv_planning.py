@@ -139,8 +139,13 @@ class Planner:
     def users_of(self, said: Sequence[Said]) -> dict[str, User]:
         """The users in reach that rows are for, by folded e-mail address, with location and organization at hand."""
         keys = {_key(row) for row in said} - {""}
-        found = users_in_reach(self.administrator).filter(email_key__in=keys)
-        return {user.email_key: user for user in found.select_related("location", "organization")}
+        found = list(users_in_reach(self.administrator).filter(email_key__in=keys))
+        for user in found:
+            # A join would make an organization and a location of each row, where a few do for all.
+            user.organization = self.organization
+            if user.location_id in self._places:
+                user.location = self._places[user.location_id]
+        return {user.email_key: user for user in found}
 
     def _read(self, plans: Sequence[Plan]) -> None:
         """What each cell means; what means nothing becomes a problem of its column."""
@@ -173,9 +178,8 @@ class Planner:
 
     def _want(self, plan: Plan, name: str, value: Any) -> None:
         """Keep a profile's value that is good by itself and not so already."""
-        if plan.user is None:
-            plan.wanted[name] = checked({name: value}, self.organization.pk)[name]
-        elif plan_edit(plan.user, {name: value}) is not None:
+        value = checked({name: value}, self.organization.pk)[name]
+        if plan.user is None or value != getattr(plan.user, name):
             plan.wanted[name] = value
 
     def _read_setting(self, plan: Plan, cell: str) -> None:
@@ -219,6 +223,10 @@ class Planner:
     @cached_property
     def _locations(self) -> dict[str, Location]:
         return {location.name: location for location in locations_in_reach(self.administrator)}
+
+    @cached_property
+    def _places(self) -> dict[uuid.UUID | None, Location]:
+        return {location.pk: location for location in self._locations.values()}
 
     @cached_property
     def _locations_folded(self) -> dict[str, list[Location]]:
@@ -281,9 +289,9 @@ class Planner:
 
 
 def numbers_of(users: Iterable[User]) -> dict[uuid.UUID, PhoneNumber]:
-    """The primary numbers of users, by user."""
+    """The primary numbers of users, by user; only which they are."""
     ids = [user.pk for user in users]
-    rows = PhoneNumber.objects.filter(user_id__in=ids) if ids else []
+    rows = PhoneNumber.objects.filter(user_id__in=ids).only("e164", "user_id") if ids else []
     return {number.user_id: number for number in rows if number.user_id is not None}
 
 
