@@ -31,6 +31,7 @@ SETTINGS: Final = {
     "texting_default": TextingSetting.DEFAULT,
 }
 NOBODY: Final = Q(pk__isnull=True)
+NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,22 @@ class Preview:
     not_eligible: int
     refusal: Refusal | None
     sentences: list[str]
+    named: list[User]
+    """The first of them, by name."""
+
+    @property
+    def unnamed(self) -> int:
+        return self.total - len(self.named)
 
 
 def preview(action: Action, selection: Selection, choice: Any, administrator: User) -> Preview:
-    """`choice` is None while nothing is chosen yet. About eight queries, one of which goes through the users."""
+    """`choice` is None while nothing is chosen yet. At most ten queries, one of which goes through the users."""
     organization: Any = administrator.organization
-    root = KnownRoot.of(organization)
+    root = KnownRoot.of(organization, reasons=False)
+    users = selection.users(administrator, root)
     able = able_if_enabled(Gate.TEXTING, root=root)
     enabled = enabled_if(organization_on=organization.texting_enabled)
-    counts = selection.users(administrator).aggregate(
+    counts = users.aggregate(
         total=Count("pk"),
         already=Count("pk", filter=_already(action, choice)),
         refused=Count("pk", filter=_refused(action, choice, administrator)),
@@ -71,6 +79,7 @@ def preview(action: Action, selection: Selection, choice: Any, administrator: Us
         not_eligible=counts["total"] - capable if action.code == "texting_on" else 0,
         refusal=refusal_to_switch_on(organization) if action.code == "texting_on" else None,
         sentences=[],
+        named=list(users.order_by("sort_name", "pk")[:NAMED]),
     )
     found.sentences.extend(_sentences(action, choice, found))
     return found

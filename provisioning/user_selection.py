@@ -91,14 +91,14 @@ class Selection:
             return {"filter": dict(self.values)}
         return {"users": [str(each) for each in self.ids]}
 
-    def users(self, administrator: User) -> QuerySet[User]:
-        """The users as of now, in reach of the administrator, in no order."""
+    def users(self, administrator: User, root: KnownRoot | None = None) -> QuerySet[User]:
+        """The users as of now, in reach of the administrator, in no order; give the root if it is known already."""
         reach = users_in_reach(administrator).order_by()
         if self.values is None:
             return reach.filter(pk__in=self.ids)
-        if administrator.organization is None:
-            return reach.none()
-        return narrow(reach, self.values, KnownRoot.of(administrator.organization, reasons=False))
+        if not self.values or administrator.organization is None:
+            return reach
+        return narrow(reach, self.values, root or KnownRoot.of(administrator.organization, reasons=False))
 
     def count(self, administrator: User) -> int:
         """How many there are to go through; picked ones that are not there are gone through, too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -24,9 +24,6 @@ from provisioning.refusals import Refusal
 from provisioning.roles import Permission, requires
 from provisioning.scoping import locations_in_reach
 from provisioning.user_selection import Selection
-
-NAMED: Final = 10
-"""Users whom the page names; the others are counted."""
 
 
 @requires(Permission.VIEW_USERS, Permission.CHANGE_USERS)
@@ -84,8 +81,7 @@ def _page(
     request: HttpRequest, action: Action, selection: Selection, form: BulkForm, *,
     refusal: Refusal | None = None, status: int = 200,
 ) -> HttpResponse:  # fmt: skip
-    person = _person(request)
-    found = preview(action, selection, form.chosen, person)
+    found = preview(action, selection, form.chosen, _person(request))
     context = {
         "action": action,
         "selection": selection,
@@ -93,8 +89,6 @@ def _page(
         "form": form if status == 422 else form.unbound(),
         "preview": found,
         "refusal": refusal or found.refusal,
-        "named": list(selection.users(person).order_by("sort_name", "pk")[:NAMED]),
-        "unnamed": max(0, found.total - NAMED),
         "key": request.POST.get("key") or uuid.uuid4(),
         "dangerous": action.code in ("deactivate", "texting_off"),
         "back": _back(request),
