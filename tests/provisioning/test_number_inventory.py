@@ -244,5 +244,5 @@ def test_adding_a_batch_takes_as_many_queries_as_one_number(location: Location, 
     addition = Addition(location, "other")
     add(addition, block(1), ACTOR, NOW)  # Begins the organization's audit chain.
     for count, first in ((2, 14156570000), (40, 14156580000)):
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             add(addition, block(count, first), ACTOR, NOW)
