@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from compliance.models import Export, PurgeRun
 from messaging.models import CarrierAccount, Conversation, Message
-from provisioning.models import ApiToken, Organization, Role, RoleAssignment, Task, User
+from provisioning.models import ApiToken, Organization, Role, RoleAssignment, Task, User, UserImport
 from provisioning.roles import Permission, permissions_of
 from tests import factories
 from tests.addresses import Address, operations, pages
@@ -59,6 +59,7 @@ class World:
             "run_id": self.purge.pk,
             "account_id": self.account.pk,
             "task_id": self.task.pk,
+            "import_id": self.user_import.pk,
             "token_id": self.token.pk,
             "brand_id": self.texter.primary_number.campaign.brand_id,
             "campaign_id": self.texter.primary_number.campaign_id,
@@ -79,6 +80,15 @@ class World:
             organization=self.organization, user=self.texter, role=Role.READ_ONLY_ADMIN
         )
         return held
+
+    @property
+    def user_import(self) -> UserImport:
+        """A file of the location administrator, so everybody's who may import: made anew once it was discarded."""
+        found, _made = UserImport.objects.get_or_create(
+            organization=self.organization, created_by=self.people[Role.LOCATION_ADMIN],
+            defaults={"created_at": factories.NOW, "ready_at": factories.NOW},
+        )  # fmt: skip
+        return found
 
     def path(self, address: Address) -> str:
         return reverse(address.name, kwargs={name: self.value_of(name) for name in address.parameters})

@@ -182,9 +182,9 @@ def _query(kind: Any, request: Request) -> dict[str, Any]:
 
 
 def _file_of(request: Request) -> tuple[bytes, str]:
-    sent: Any = request.data
-    if isinstance(sent, bytes):
-        return sent, ""
+    if request.content_type.partition(";")[0].strip().lower() in ("", CsvParser.media_type):
+        sent: Any = request.data
+        return sent or b"", ""  # Of an empty body, no parser is asked.
     file = body_of(serializers.ImportFile, request)["file"]
     return file.read(), file.name or ""
 
