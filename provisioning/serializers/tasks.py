@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from provisioning import task_kinds, task_words
 from provisioning.bulk_user_actions import ACTIONS
+from provisioning.enablement import Source
 from provisioning.models import RowOutcome, Task, TaskRow, TaskState
 from provisioning.models.users import License
 from provisioning.serializers.strict import StrictBoolean, StrictChoice, StrictText
@@ -22,12 +24,12 @@ class PeopleFilter(serializers.Serializer[Any]):
     location = StrictText(required=False, max_length=36, help_text="The id of a location, or `none`.")
     status = StrictChoice(required=False, choices=sorted(KNOWN["status"]))
     source = StrictChoice(  # type: ignore[assignment]  # declared fields leave the class
-        required=False, choices=sorted(KNOWN["source"]), help_text="Whose setting decides."
+        required=False, choices=[source.value for source in Source], help_text="Whose setting decides."
     )
     requirement = StrictChoice(
         required=False, choices=sorted(KNOWN["requirement"]), help_text="A requirement that is not met, or waits."
     )
-    license = StrictChoice(required=False, choices=sorted(KNOWN["license"]))
+    license = StrictChoice(required=False, choices=License.values)
     account = StrictChoice(required=False, choices=sorted(KNOWN["account"]))
 
 
@@ -78,16 +80,17 @@ class TaskAnswer(serializers.Serializer[Any]):
     def get_title(self, task: Task) -> str:
         return task_kinds.title_of(task.kind)
 
-    def get_requested_by(self, task: Task) -> Named:
-        person = task.requested_by
-        return Named({"id": person.pk, "name": person.display_name}).data  # type: ignore[return-value]
+    @extend_schema_field(Named)
+    def get_requested_by(self, task: Task) -> dict[str, Any]:
+        return {"id": task.requested_by.pk, "name": task.requested_by.display_name}
 
     def get_unchanged(self, task: Task) -> int:
         return task_words.unchanged_of(task)
 
-    def get_error(self, task: Task) -> TaskError | None:
+    @extend_schema_field(TaskError(allow_null=True))
+    def get_error(self, task: Task) -> dict[str, str] | None:
         sentence = task_words.failure_of(task)
-        return TaskError({"code": task.error_code, "sentence": sentence}).data if sentence else None  # type: ignore[return-value]
+        return {"code": task.error_code, "sentence": sentence} if sentence else None
 
 
 class TaskRowAnswer(serializers.ModelSerializer[TaskRow]):
