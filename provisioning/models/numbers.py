@@ -104,7 +104,7 @@ class PhoneNumber(models.Model):
             # A user's number: what the filters of the Users page look at, without reading its row.
             models.Index(
                 fields=["user"],
-                include=["organization", "active", "source", "capability", "campaign"],
+                include=["id", "organization", "active", "source", "capability", "campaign"],
                 condition=models.Q(user__isnull=False),
                 name="numbers_of_users",
             ),
