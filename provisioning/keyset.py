@@ -61,41 +61,46 @@ class Page:
 def page_of(
     users: QuerySet[User], places: Places, place: Place, root: KnownRoot, *, few: bool = False, size: int = PAGE_SIZE
 ) -> Page:
-    """A page of `users`, whom `places` holds; `few`: an index of its own picks them, so that sorting them is cheap.
+    """A page of `users`, whom `places` holds; `few`: so few that sorting them is cheap.
 
     A key of nobody in reach gives the first page.
     """
+    if users.query.is_empty():
+        return Page([], None, None)
     key = place.after or place.before
     cursor = places.reach.order_by().filter(pk=key).values(*COLUMNS[place.order]).first() if key else None
     if cursor is None:
         place = Place(place.order, place.descending)
-    if place.order == "location" and connection.vendor == "postgresql" and not few:
-        found = _of_ids(places.ids(users, cursor, falling=place.falling, most=size + 1), root)
-    else:
-        found = _of(users, cursor, place, root, most=size + 1)
+    found = _rows(_ids(users, places, cursor, place, few=few, most=size + 1), place, root)
     more, rows = len(found) > size, found[:size]
     if place.backwards:
         rows.reverse()
     return _page(rows, has_before=more if place.backwards else cursor is not None, has_after=place.backwards or more)
 
 
-def _of_ids(ids: list[uuid.UUID], root: KnownRoot) -> list[UserRow]:
-    rows = {row[0]: UserRow(*row) for row in user_rows(User.objects.filter(pk__in=ids).order_by(), root)}
-    return [rows[key] for key in ids if key in rows]
-
-
-def _of(
-    users: QuerySet[User], cursor: Mapping[str, Any] | None, place: Place, root: KnownRoot, *, most: int
-) -> list[UserRow]:
-    columns = COLUMNS[place.order]
+def _ids(
+    users: QuerySet[User], places: Places, cursor: Mapping[str, Any] | None, place: Place, *, few: bool, most: int
+) -> QuerySet[User, uuid.UUID] | list[uuid.UUID]:
+    """Who is on the page. Found apart from what is shown of them, so that an index alone can answer."""
+    if place.order == "location" and connection.vendor == "postgresql" and not few:
+        return places.ids(users, cursor, falling=place.falling, most=most)
     if cursor is not None:
-        users = users.filter(_beyond(columns, cursor, falling=place.falling))
+        users = users.filter(_beyond(COLUMNS[place.order], cursor, falling=place.falling))
+    return users.order_by(*_order(place)).values_list("pk", flat=True)[:most]
+
+
+def _rows(ids: QuerySet[User, uuid.UUID] | list[uuid.UUID], place: Place, root: KnownRoot) -> list[UserRow]:
+    people = User.objects.filter(pk__in=ids).order_by(*_order(place))
+    return [UserRow(*row) for row in user_rows(people, root)]
+
+
+def _order(place: Place) -> list[Any]:
     way = "-" if place.falling else ""
-    order: list[Any] = [f"{way}{name}" for name in columns]
+    order: list[Any] = [f"{way}{name}" for name in COLUMNS[place.order]]
     if place.order == "location":
-        first = F(columns[0])
+        first = F(COLUMNS[place.order][0])
         order[0] = first.desc(nulls_first=True) if place.falling else first.asc(nulls_last=True)
-    return [UserRow(*row) for row in user_rows(users.order_by(*order), root)[:most]]
+    return order
 
 
 def _beyond(columns: tuple[str, ...], cursor: Mapping[str, Any], *, falling: bool) -> Q:

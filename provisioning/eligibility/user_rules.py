@@ -13,7 +13,7 @@ from provisioning.eligibility.known import KnownRoot
 from provisioning.eligibility.organization_rules import RegistrationRule
 from provisioning.eligibility.requirements import FROM_USER, Condition, Gate, RequirementState, Root, Rule, met_if
 from provisioning.eligibility.trouble import Trouble, of_number
-from provisioning.models import Country, PhoneNumber
+from provisioning.models import Country, Location, PhoneNumber
 from provisioning.models.choices import TEXTING_COUNTRIES
 from provisioning.models.numbers import NumberSource, TextCapability
 from provisioning.models.organizations import PstnConnection
@@ -29,6 +29,8 @@ def own_location(root: Root) -> Q:
 
 def no_own_location(root: Root) -> Q:
     """The opposite of `own_location()`. Spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
+    if isinstance(root, KnownRoot):  # Read the own locations once, instead of each user's location.
+        return Q(location__isnull=True) | ~Q(location__in=Location.objects.filter(organization=root.own_id))
     return Q(location__isnull=True) | ~own_location(root)
 
 

@@ -22,6 +22,7 @@ from provisioning.numbers import display
 from provisioning.roles import Permission, permissions_of, requires
 from provisioning.scoping import locations_in_reach, users_in_reach
 from provisioning.standing_words import Pill, pill_of
+from provisioning.user_filters import narrow_for_list
 from provisioning.user_rows import UserRow
 
 COUNT_LIMIT = 10_000
@@ -37,8 +38,8 @@ def users(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     root = KnownRoot.of(_organization(request), reasons=False)
     places = Places(users_in_reach(administrator), locations_in_reach(administrator))
-    found = asked.narrow(places.reach, asked.values, root)
-    page = page_of(found, places, asked.place, root, few="q" in asked.values)
+    found, few = narrow_for_list(places.reach, asked.values, root)
+    page = page_of(found, places, asked.place, root, few=few)
     context = {
         "asked": asked,
         "choices": forms,
