@@ -273,7 +273,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "provisioning.models.access.Role.values",
         "NumberSourceEnum": "provisioning.models.numbers.NumberSource.values",
-        "SourceEnum": "provisioning.enablement.Source",
+        "SourceEnum": [("user", "user"), ("location", "location"), ("organization", "organization")],
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
