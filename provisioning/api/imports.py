@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import IO, Any, cast
 
-from django.http import HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import generics
+from rest_framework import exceptions, generics
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -73,7 +74,11 @@ class PeopleExport(APIView):
     )
     def get(self, request: Request) -> HttpResponseBase:
         asked = _query(serializers.PeopleExportQuery, request)
-        users, root = asked_for(member_of(request), asked)
+        try:
+            users, root = asked_for(member_of(request), asked)
+        except Http404 as error:
+            sentence = _("There is no such location among yours.")
+            raise exceptions.ValidationError({"location": sentence}) from error
         pieces = csv_export.export(users, root)
         name, kind = csv_export.FILE_NAME, csv_export.CONTENT_TYPE
         return download(request._request, pieces, name=name, content_type=kind)
