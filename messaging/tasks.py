@@ -11,7 +11,7 @@ from celery import shared_task
 from messaging import capabilities, clock, health, outcomes, receipts, wakeups, watch
 from messaging.relay import Relay
 from messaging.sweep import sweep
-from provisioning.number_capability import REFRESH_TASK, wake_refresh
+from provisioning.number_capability import REFRESH_TASK, looking, wake_refresh
 
 SOON: Final = timedelta(seconds=5)
 """The sweep comes as often; what is due earlier has a wake-up of its own."""
@@ -44,6 +44,7 @@ def relay_sweep() -> None:
 @shared_task(name=REFRESH_TASK)
 def refresh_capabilities() -> None:
     """Ask carriers about numbers that are due; once more when there are more of them."""
+    looking()
     if capabilities.refresh(clock.database_now()):
         wake_refresh()
 

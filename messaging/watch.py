@@ -101,12 +101,13 @@ def _failing(now: datetime) -> Mapping[Cause, dict[str, Any]]:
 
 
 def _served_by(account_id: uuid.UUID) -> list[uuid.UUID]:
-    numbers = SendingNumber.objects.filter(carrier_account_id=account_id).order_by()
+    numbers = SendingNumber.objects.filter(carrier_account_id=account_id, number__released_at__isnull=True).order_by()
     return list(numbers.values_list("organization_id", flat=True).distinct())
 
 
 def _paused() -> Mapping[Cause, dict[str, Any]]:
-    paused = SendingNumber.objects.filter(paused=True).values_list("organization_id", "pk", "number__e164")
+    numbers = SendingNumber.objects.filter(paused=True, number__released_at__isnull=True)
+    paused = numbers.values_list("organization_id", "pk", "number__e164")
     return {(organization_id, str(key)): {"number": e164} for organization_id, key, e164 in paused}
 
 

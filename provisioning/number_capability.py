@@ -10,14 +10,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+import structlog
 from celery import current_app
+from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
+from kombu.exceptions import KombuError
 
 from provisioning.models import PhoneNumber
 
+logger = structlog.get_logger(__name__)
+
 REFRESH_TASK: Final = "messaging.refresh_capabilities"
-WAITS: Final = 120
-"""Seconds that a wake-up may wait: the schedule has one of its own by then."""
+WAKING: Final = "capabilities_waking"
+FLAG_SECONDS: Final = 20
+"""A flag whose task was lost holds wake-ups back no longer than this; the schedule comes every two minutes."""
 
 
 def ask_again(numbers: Sequence[PhoneNumber], now: datetime) -> int:
@@ -28,9 +35,19 @@ def ask_again(numbers: Sequence[PhoneNumber], now: datetime) -> int:
 
 
 def wake_refresh() -> None:
-    """Wake a worker once the current transaction commits (at once outside of one). Never raises."""
+    """Wake a worker, once, when the current transaction commits (at once outside of one). Never raises."""
     transaction.on_commit(_send, robust=True)
 
 
+def looking() -> None:
+    """The worker is about to look: what is due from now on has a wake-up of its own."""
+    cache.delete(WAKING)
+
+
 def _send() -> None:
-    current_app.send_task(REFRESH_TASK, ignore_result=True, retry=False, expires=WAITS)
+    if not settings.REDIS_URL or not cache.add(WAKING, "1", FLAG_SECONDS):
+        return
+    try:
+        current_app.send_task(REFRESH_TASK, ignore_result=True, retry=False, expires=FLAG_SECONDS)
+    except (KombuError, OSError) as error:
+        logger.warning("refresh_not_woken", error=type(error).__name__)
