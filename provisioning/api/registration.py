@@ -31,7 +31,7 @@ MOST_STEPS = 200
 
 
 class Brands(generics.GenericAPIView[Brand]):
-    """The organization's brands, and new drafts. Without the add-on: 404 `addon_license`."""
+    """The organization's brands, and new drafts. Without the add-on: 403 `addon_license`."""
 
     access = {"GET": SEE, "POST": CHANGE}
     scopes = {"GET": "registration:read", "POST": "registration:write"}

@@ -36,12 +36,12 @@ _KEYWORD_FIELDS: Final = ("opt_in_keywords", "opt_out_keywords", "help_keywords"
 
 
 def refuse_without_addon(organization: Organization) -> None:
-    """Registration comes with the Business Texting add-on. Refusal: `addon_license` (404: there is nothing here)."""
+    """Registration comes with the Business Texting add-on. Refusal: `addon_license`."""
     if not organization.addon_licenses:
         raise Refusal(
             "addon_license",
             _("This organization has no Business Texting add-on, which 10DLC registration comes with."),
-            http_status=404,
+            http_status=403,
             remedy=_("A full administrator buys the add-on from the Cisco partner."),
         )
 

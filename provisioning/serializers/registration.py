@@ -107,7 +107,7 @@ class CampaignNew(CampaignChange):
 class ReasonAnswer(serializers.Serializer[Any]):
     code = serializers.CharField(default="")
     text = serializers.CharField(default="")
-    field = serializers.CharField(default="", help_text="Which of our fields it is about, where the registry says so.")  # type: ignore[assignment]  # declared fields leave the class
+    field = serializers.CharField(default="", help_text="Which of our fields it is about, where the registry says so.")
 
 
 class StepAnswer(serializers.Serializer[Any]):

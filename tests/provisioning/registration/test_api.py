@@ -101,11 +101,11 @@ def test_numbers_of_another_organization_are_not_there(
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_number")
 
 
-def test_without_the_add_on_there_is_nothing_and_it_says_why(api: Client, campaign: Campaign) -> None:
+def test_without_the_add_on_it_is_refused_and_says_why(api: Client, campaign: Campaign) -> None:
     Organization.objects.update(addon_licenses=0)
     for path in ("brands", "campaigns", f"brands/{campaign.brand_id}", f"campaigns/{campaign.pk}/numbers"):
         answer = ask(api, "get", path)
-        assert (answer.status_code, answer.json()["code"]) == (404, "addon_license")
+        assert (answer.status_code, answer.json()["code"]) == (403, "addon_license")
 
 
 def test_lists_take_few_queries(api: Client, campaign: Campaign, django_assert_max_num_queries: Any) -> None:

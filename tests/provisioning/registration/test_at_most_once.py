@@ -13,7 +13,7 @@ from django.db import connection
 from provisioning.changes import Actor
 from provisioning.models import Alert, Brand, Organization, RegistryAccount, RegistrySubmission
 from provisioning.registration import states, submissions
-from provisioning.registration.registries.base import Unavailable, Unconfirmed
+from provisioning.registration.registries.base import Fact, Refused, Unavailable, Unconfirmed
 from tests.factories import NOW
 from tests.provisioning.registration import rows
 from tests.provisioning.registration.rows import RegistryInMemory
@@ -143,6 +143,25 @@ def test_a_lost_wake_up_is_sent_by_the_sweep(submission: RegistrySubmission, reg
     sweep_until(1)
     assert state(submission) == ("taken", "pending")
     assert registry.taken == [str(submission.pk)]
+
+
+@pytest.mark.parametrize("outcome", ["taken", "not_taken", "refused"])
+def test_a_task_that_comes_again_later_sends_nothing(
+    submission: RegistrySubmission, registry: RegistryInMemory, outcome: str
+) -> None:
+    """A broker may hand a task out twice, an hour apart."""
+    if outcome == "not_taken":
+        registry.before = fails_with(Unconfirmed("ReadTimeout"))
+    if outcome == "refused":
+        registry.before = fails_with(Refused(Fact(str(submission.pk), "rejected", NOW)))
+    submissions.send(submission.pk, at(0))
+    sweep_until(300)
+    assert state(submission)[0] == outcome
+    tried = len(registry.tried)
+    registry.before = None
+    for seconds in (301, 3600, 90_000):
+        submissions.send(submission.pk, at(seconds))
+    assert len(registry.tried) == tried == 1
 
 
 def test_of_two_workers_one_sends(shared_database: None, registry: RegistryInMemory) -> None:

@@ -117,6 +117,26 @@ def test_where_another_campaign_is_active_only_the_numbers_of_the_suspended_one_
     assert found[user.pk] == standing(User.objects.get(pk=user.pk))
 
 
+def test_while_something_is_pending_that_is_what_is_said(of_campaign: RegistrySubmission, user: User) -> None:
+    say(of_campaign, "suspended", reasons=COMPLAINTS)
+    factories.CampaignFactory(brand=Brand.objects.get(), status="pending")
+    user.refresh_from_db()
+    assert standings([user.pk])[user.pk] == standing(user)
+    assert standing(user).sentence == "Waiting for the registry to approve the 10DLC registration"
+
+
+def test_a_campaign_of_another_organizations_brand_is_no_reason(
+    of_campaign: RegistrySubmission, user: User, stranger: User
+) -> None:
+    foreign = Brand.objects.get(organization=stranger.organization)
+    Campaign.objects.filter(organization=user.organization).update(
+        status="suspended", reasons=COMPLAINTS, brand=foreign
+    )
+    user.refresh_from_db()
+    assert standings([user.pk])[user.pk] == standing(user)
+    assert "is not complete" in standing(user).sentence
+
+
 def test_standings_of_users_who_can_text_take_one_query(
     of_campaign: RegistrySubmission, user: User, django_assert_num_queries: object
 ) -> None:

@@ -224,8 +224,9 @@ def test_a_late_word_on_an_earlier_submission_decides_nothing(
     again = submissions.submit(Campaign.objects.get(), SOMEBODY, NOW)
     post(account, decision(submission, "suspended", hour(9)))
     assert status() == ("submitting", "")
-    post(account, decision(again, "active", hour(2)))
-    assert status() == ("active", "")
+    post(account, decision(again, "active", hour(2), throughput_class="E"))
+    post(account, decision(submission, "active", hour(10), throughput_class="T"))
+    assert (status(), Campaign.objects.get().throughput_class) == (("active", ""), "E")
     assert RegistrationEvent.objects.filter(step="suspended", submission=submission).exists()
 
 
