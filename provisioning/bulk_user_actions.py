@@ -136,10 +136,16 @@ ACTIONS: Final[dict[str, Action]] = {
             "texting_default", gettext_lazy("Use the default for Business Texting"),
             _switching(TextingSetting.DEFAULT), stops=True,
         ),
-        Action("move", gettext_lazy("Move to another location"), _editing("location"), takes="location", stops=True),
-        Action("license", gettext_lazy("Change the license"), _editing("license"), takes="license", stops=True),
-        Action("deactivate", gettext_lazy("Deactivate"), _deactivate, stops=True),
-        Action("reactivate", gettext_lazy("Reactivate"), _reactivate),
+        Action(
+            "move", gettext_lazy("Move users to another location"),
+            _editing("location"), takes="location", stops=True,
+        ),
+        Action(
+            "license", gettext_lazy("Change the license of users"),
+            _editing("license"), takes="license", stops=True,
+        ),
+        Action("deactivate", gettext_lazy("Deactivate users"), _deactivate, stops=True),
+        Action("reactivate", gettext_lazy("Reactivate users"), _reactivate),
         Action("invite", gettext_lazy("Send the invitation again"), _invite),
     )
 }  # fmt: skip

@@ -119,6 +119,7 @@ def _context(request: HttpRequest, found: Task) -> dict[str, Any]:
     return {
         "card": card(found, database_now()),
         "refused": refused if found.refused else [],
+        "columns": any(row.column for row in refused),
         "after": after if after.isdecimal() else "",
         "following": following,
         "can_cancel": found.unfinished and may_cancel(found, _person(request)),

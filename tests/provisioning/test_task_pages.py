@@ -169,12 +169,12 @@ def test_a_task_asks_for_itself_until_it_is_over(admin, full_admin):
     task = of(full_admin, state="running", total=2000, done=500, changed=480, refused=0, started_at=NOW)
     page = html(admin.get(f"/tasks/{task.pk}/"))
     assert f'hx-get="/tasks/{task.pk}/progress/" hx-trigger="every 2s"' in page
-    assert "500 of 2,000 done" in page
+    assert "500 of 2,000 processed" in page
     assert '<progress class="progress" id="task-bar" max="2000" value="500">25%</progress>' in page
     Task.objects.update(state="done", total=2000, done=2000, finished_at=NOW + timedelta(seconds=8))
     part = html(admin.get(f"/tasks/{task.pk}/progress/", headers={"HX-Request": "true"}))
     assert "hx-trigger" not in part
-    assert "2,000 of 2,000 done" in part
+    assert "2,000 of 2,000 processed" in part
     assert "took 8 seconds" in part
     assert 'hx-swap-oob="innerHTML:#task-said"' in part
 
