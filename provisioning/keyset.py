@@ -18,7 +18,7 @@ from django.db.models import F, Q, QuerySet
 from provisioning.eligibility import KnownRoot
 from provisioning.keyset_places import Places
 from provisioning.models import User
-from provisioning.user_rows import UserRow, user_rows
+from provisioning.user_rows import UserRow, rows_of
 
 PAGE_SIZE: Final = 50
 COLUMNS: Final = {
@@ -71,7 +71,7 @@ def page_of(
     cursor = places.reach.order_by().filter(pk=key).values(*COLUMNS[place.order]).first() if key else None
     if cursor is None:
         place = Place(place.order, place.descending)
-    found = _rows(_ids(users, places, cursor, place, few=few, most=size + 1), place, root)
+    found = rows_of(_ids(users, places, cursor, place, few=few, most=size + 1), root)
     more, rows = len(found) > size, found[:size]
     if place.backwards:
         rows.reverse()
@@ -80,18 +80,13 @@ def page_of(
 
 def _ids(
     users: QuerySet[User], places: Places, cursor: Mapping[str, Any] | None, place: Place, *, few: bool, most: int
-) -> QuerySet[User, uuid.UUID] | list[uuid.UUID]:
+) -> list[uuid.UUID]:
     """Who is on the page. Found apart from what is shown of them, so that an index alone can answer."""
     if place.order == "location" and connection.vendor == "postgresql" and not few:
         return places.ids(users, cursor, falling=place.falling, most=most)
     if cursor is not None:
         users = users.filter(_beyond(COLUMNS[place.order], cursor, falling=place.falling))
-    return users.order_by(*_order(place)).values_list("pk", flat=True)[:most]
-
-
-def _rows(ids: QuerySet[User, uuid.UUID] | list[uuid.UUID], place: Place, root: KnownRoot) -> list[UserRow]:
-    people = User.objects.filter(pk__in=ids).order_by(*_order(place))
-    return [UserRow(*row) for row in user_rows(people, root)]
+    return list(users.order_by(*_order(place)).values_list("pk", flat=True)[:most])
 
 
 def _order(place: Place) -> list[Any]:

@@ -1,24 +1,25 @@
 """Users as lists and files show them: a line each, with who can text and why not, computed in SQL in one query.
 
-    rows = user_rows(narrow(users_in_reach(administrator), values, root), root)     # a page of them, sliced
-    for row in export_rows(users, root): ...                                        # all of them, in one pass
+rows = user_rows(narrow(users_in_reach(administrator), values, root), root)     # a page of them, sliced
+for row in export_rows(users, root): ...                                        # all of them, in one pass
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, Final
 
 from django.db.models import QuerySet
 
 from provisioning.eligibility import Gate, KnownRoot, RequirementState, annotate_status, check_organization, trouble
-from provisioning.eligibility.standing import RULES_OF_USERS, TEXTING_OFF, USER_INACTIVE
+from provisioning.eligibility.standing import RULES_OF_USERS, TEXTING_OFF, USER_INACTIVE, constants_of
 from provisioning.eligibility.user_rules import NumberCampaignRule
 from provisioning.models import User
+from provisioning.prepared import Prepared
 
 COLUMNS: Final = (
     "pk", "first_name", "last_name", "email", "license", "texting_setting", "is_active", "last_login", "invited_at",
@@ -107,6 +108,30 @@ def codes_that_let_text() -> frozenset[str]:
 def user_rows(users: QuerySet[User], root: KnownRoot) -> QuerySet[User, tuple[Any, ...]]:
     """The columns of `UserRow(*row)` for these users of the root's organization; slice it, then read it."""
     return annotate_status(users, root).values_list(*COLUMNS)
+
+
+def rows_of(ids: Collection[uuid.UUID], root: KnownRoot) -> list[UserRow]:
+    """Rows of these users of the root's organization, in the order of the ids; one query, its SQL kept."""
+    rows = {row[0]: UserRow(*row) for row in _prepared(constants_of(root), _Held(root)).of(ids)}
+    return [rows[key] for key in ids if key in rows]
+
+
+class _Held:
+    """What the SQL is built from when it is not kept yet. Equal to every other: the constants alone tell them apart."""
+
+    def __init__(self, root: KnownRoot) -> None:
+        self.root = root
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@lru_cache(maxsize=256)
+def _prepared(constants: tuple[Any, ...], held: _Held) -> Prepared:
+    return Prepared(lambda ids: user_rows(User.objects.order_by().filter(pk__in=ids), held.root))
 
 
 def export_rows(users: QuerySet[User], root: KnownRoot) -> Iterator[UserRow]:

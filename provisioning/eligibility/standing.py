@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.db.models import BooleanField, Case, CharField, Q, QuerySet, Value
 from django.utils.translation import gettext as _
@@ -36,6 +36,7 @@ from provisioning.eligibility.trouble import Trouble
 from provisioning.eligibility.user_rules import LOCATION_RULES, USER_RULES, NumberCampaignRule, NumberCapabilityRule
 from provisioning.enablement import EnablementColumns, annotate_enablement, resolve
 from provisioning.models import Location, Organization, User
+from provisioning.prepared import Prepared
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -159,6 +160,12 @@ def annotate_status(queryset: QuerySet[User], root: KnownRoot) -> QuerySet[WithA
     )
 
 
+def constants_of(root: KnownRoot) -> tuple[Any, ...]:
+    """Everything that a known organization puts into the SQL of its users: two roots alike in this make the same."""
+    decided = tuple(rule.state(root.facts) for rule in _SHARED_RULES)
+    return root.organization.pk, root.organization.texting_enabled, decided, root.open_campaigns
+
+
 def able_if_enabled(*gates: Gate, assuming: Collection[str] = (), root: Root = FROM_USER) -> Condition:
     """Active users who meet every requirement with one of these gates; the codes in `assuming` as if they were met."""
     rules = (rule for rule in RULES_OF_USERS if rule.gates in gates and rule.code not in assuming)
@@ -202,7 +209,7 @@ def standings(user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Standing]:
 
     Up to three more where the registry's decision stands in the way, to say which.
     """
-    rows = list(_standing_rows().filter(pk__in=list(user_ids)))
+    rows = [StandingRow(*row) for row in _standing_rows().of(list(user_ids))]
     troubles = _troubles(rows)
     return {row.pk: _standing_of_row(row, troubles.get(row.pk)) for row in rows}
 
@@ -216,16 +223,34 @@ def _troubles(rows: Collection[Any]) -> dict[uuid.UUID, Trouble]:
     return found | {user_id: decided[home] for user_id, home in homes.items() if home in decided}
 
 
+class StandingRow(NamedTuple):
+    """What `standings()` needs of `annotate_standing()`."""
+
+    pk: uuid.UUID
+    is_active: bool
+    organization_id: uuid.UUID | None
+    effective_enabled: bool
+    first_unmet: str
+    req_registration: str
+    req_number_capability: str
+
+
 @cache
-def _standing_rows() -> QuerySet[User]:
-    """What `standings()` needs of `annotate_standing()`, built once a process: building costs more than asking."""
-    awaiting = {f"req_{rule.code}": rule.state_in_sql(FROM_USER) for rule in RULES_OF_USERS if rule.awaited is not None}
-    rows = annotate_enablement(User.objects.order_by().only("id", "is_active", "organization_id"))
-    return rows.annotate(first_unmet=_first_unmet_in_sql(FROM_USER), **awaiting)
+def _standing_rows() -> Prepared:
+    """Made once a process: to make it takes longer than to ask."""
+
+    def build(ids: list[uuid.UUID]) -> QuerySet[User, Any]:
+        rows = annotate_enablement(User.objects.order_by().filter(pk__in=ids)).annotate(
+            first_unmet=_first_unmet_in_sql(FROM_USER),
+            req_registration=RegistrationRule().state_in_sql(FROM_USER),
+            req_number_capability=NumberCapabilityRule().state_in_sql(FROM_USER),
+        )
+        return rows.values_list(*StandingRow._fields)
+
+    return Prepared(build)
 
 
-def _standing_of_row(row: Any, decided: Trouble | None) -> Standing:
-    """`row` is one of `_standing_rows()`."""
+def _standing_of_row(row: StandingRow, decided: Trouble | None) -> Standing:
     unmet = next((rule for rule in RULES_OF_USERS if rule.code == row.first_unmet), None)
     able = row.is_active and row.effective_enabled
     return Standing(
@@ -237,7 +262,7 @@ def _standing_of_row(row: Any, decided: Trouble | None) -> Standing:
     )
 
 
-def _sentence_of_first(unmet: Rule[Any] | None, row: Any, decided: Trouble | None) -> str:
+def _sentence_of_first(unmet: Rule[Any] | None, row: StandingRow, decided: Trouble | None) -> str:
     """As the first unmet requirement, a rule can wait only for somebody outside, never for an earlier rule."""
     if unmet is None:
         return ""
