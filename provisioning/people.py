@@ -44,6 +44,7 @@ from provisioning.people_mail import tell_of_new_addresses
 from provisioning.person_edits import FIELDS, PersonEdit, checked, plan_edit, readable, unknown_location
 from provisioning.person_rows import BATCH, emails_in_use, lock_people, refuse_more_than_a_batch, roles_of
 from provisioning.refusals import Refusal
+from provisioning.row_writes import write_columns
 
 __all__ = [
     "BATCH",
@@ -177,7 +178,7 @@ def _update(edits: Sequence[PersonEdit]) -> None:
         columns += _FOLDED
     try:
         with transaction.atomic():
-            User.objects.bulk_update([edit.user for edit in edits], columns)
+            write_columns([edit.user for edit in edits], columns)
     except IntegrityError:
         raise _email_taken() from None
 
