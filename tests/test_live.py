@@ -26,6 +26,7 @@ from messaging.changes import ConversationChange, announce
 from messaging.models import Conversation
 from provisioning.changes import Actor, record_target
 from provisioning.models import Organization, User
+from provisioning.number_assignment import assign_primary
 from provisioning.session_store import SessionStore
 from tests import factories
 from texting_hub import live, live_redis
@@ -350,6 +351,24 @@ async def test_an_override_is_told_to_its_user(server: Server, user: User, full_
     assert (await reader.next())["event"] == "standing"
     await override(user, full_admin_actor, "on")
     assert (await reader.next())["event"] == "standing"
+
+
+async def test_a_number_in_place_of_another_is_told_to_its_user_whose_open_composer_it_closes(
+    server: Server, user: User, full_admin_actor: Actor, read: Any
+) -> None:
+    """The user can text as before, but no longer in the conversations of the old number."""
+    reader = await read(user)
+    await exchange(user, full_admin_actor)
+    assert (await reader.next())["event"] == "standing"
+
+
+@sync_to_async
+def exchange(user: User, actor: Actor) -> None:
+    old = user.primary_number
+    new = factories.SendingNumberFactory(
+        number__organization=user.organization, number__campaign=old.campaign, number__location=old.location
+    ).number
+    assign_primary(user, new, actor, timezone.now())
 
 
 async def test_without_redis_a_switch_is_noticed_too(

@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from messaging.changes import ConversationChange
 from messaging.inbox import changed_since
 from provisioning.eligibility import standings
-from provisioning.models import User
+from provisioning.models import PhoneNumber, User
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look: is the session still good, what is the user's standing ("" when they can send)."""
+    """One look: is the session still good; what opens and closes composers: the user's standing, and their number."""
 
     alive: bool
     standing: str
@@ -60,7 +60,8 @@ def _look(listener: Listener) -> Look:
     user = _user_of_session(listener.session_key)
     if user is None or user.pk != listener.user_id:
         return Look(alive=False, standing="")
-    return Look(alive=True, standing=standings([user.pk])[user.pk].code)
+    number_id = PhoneNumber.objects.filter(user_id=user.pk).values_list("pk", flat=True).first()
+    return Look(alive=True, standing=f"{standings([user.pk])[user.pk].code} {number_id or ''}")
 
 
 def _user_of_session(session_key: str) -> User | None:
