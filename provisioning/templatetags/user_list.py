@@ -27,8 +27,10 @@ _ROW: Final = (
     '<span class="only-sm"><br><span class="small sub">{number_or_not}<br>{location_or_not}</span></span></th>'
     '<td class="hide-sm name sub">{mailbox}<wbr>{domain}</td><td class="hide-sm name">{location}</td>'
     '<td class="hide-sm"><span class="{number_class}">{number}</span></td>'
-    '<td><span class="lines"><span class="pill {kind}" data-status="{code}">{label}</span>'
-    '<span class="small sub">{note}</span></span></td></tr>\n'
+    "<td>{pill}</td></tr>\n"
+)
+_PILL: Final = (
+    '<span class="lines"><span class="pill {}" data-status="{}">{}</span><span class="small sub">{}</span></span>'
 )
 _OPTION: Final = '<option value="{}"{}>{}</option>'
 _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
@@ -41,9 +43,10 @@ def user_rows(rows: Iterable[UserRow], selectable: bool) -> SafeString:
     no_number, no_location, none = _("No primary number"), _("No location"), _("None")
     invited = format_html(' <span class="small sub">{}</span>', _("Invited"))
     select = _("Select %(name)s")
+    pills: dict[tuple[Any, ...], SafeString] = {}
     found = []
     for row in rows:
-        pill, name = pill_of(row), row.name
+        name = row.name
         mailbox, _at, domain = row.email.rpartition("@")
         number = display(row.e164) if row.e164 else ""
         found.append(
@@ -60,13 +63,22 @@ def user_rows(rows: Iterable[UserRow], selectable: bool) -> SafeString:
                 location=row.location_name or "",
                 number_class="num" if number else "sub",
                 number=number or none,
-                kind=pill.kind,
-                code=pill.code,
-                label=pill.label,
-                note=pill.note,
+                pill=_pill(row, pills),
             )
         )
     return mark_safe("".join(found))  # noqa: S308  # each of them is format_html()'s
+
+
+def _pill(row: UserRow, known: dict[tuple[Any, ...], SafeString]) -> SafeString:
+    """Few of a page are unlike each other: each is worded once."""
+    key = (
+        row.is_active, row.enabled, row.source, row.first_unmet, row.waits,
+        row.location_id is None, row.pstn_connection, row.number_active,
+    )  # fmt: skip
+    if key not in known:
+        pill = pill_of(row)
+        known[key] = format_html(_PILL, pill.kind, pill.code, pill.label, pill.note)
+    return known[key]
 
 
 @register.simple_tag
