@@ -58,6 +58,8 @@ class OrganizationFacts:
     registration_pending: bool
     registration_trouble: Trouble | None = None
     """Why not, when nothing is registered and nothing is pending."""
+    stopped_campaigns: tuple[Campaign, ...] = ()
+    """Suspended and expired ones beside the registered one, where they were asked for."""
 
     @classmethod
     def of(cls, organization: Organization | None) -> OrganizationFacts:
@@ -80,6 +82,12 @@ class OrganizationFacts:
             registration_pending=pending,
             registration_trouble=trouble.of_organizations([organization.pk]).get(organization.pk) if idle else None,
         )
+
+
+def stopped_campaigns(organization: Organization) -> tuple[Campaign, ...]:
+    """Those that were registered and can't be used now."""
+    stopped = (CampaignStatus.SUSPENDED, CampaignStatus.EXPIRED)
+    return tuple(Campaign.objects.filter(organization=organization, status__in=stopped).order_by("id")[:5])
 
 
 def registered_campaigns(organization: Organization) -> QuerySet[Campaign]:

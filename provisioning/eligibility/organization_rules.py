@@ -199,7 +199,10 @@ class RegistrationRule(OrganizationRule):
 
     def detail(self, facts: OrganizationFacts) -> str:
         campaign = facts.registered_campaign
-        return f"{campaign.brand.legal_name}, {campaign}" if campaign is not None else ""
+        if campaign is None:
+            return ""
+        stopped = [_stopped(other) for other in facts.stopped_campaigns]
+        return ". ".join([f"{campaign.brand.legal_name}, {campaign}", *stopped])
 
     def waits_for(self, facts: OrganizationFacts) -> str:
         if self.state(facts) is RequirementState.WAITING and not facts.registration_pending:
@@ -212,6 +215,14 @@ class RegistrationRule(OrganizationRule):
         if facts.registration_pending:
             return _("Nothing to do now. A brand takes 1 to 2 hours, a campaign 1 to 2 business days.")
         return _("A full administrator registers the brand once the organization has the add-on.")
+
+
+def _stopped(campaign: Campaign) -> str:
+    """Beside a campaign that is active: one that is not, and why."""
+    words = {"name": campaign.name, "status": campaign.get_status_display().lower(), "reason": campaign.reason}
+    if campaign.reason:
+        return _("%(name)s is %(status)s: %(reason)s") % words
+    return _("%(name)s is %(status)s") % words
 
 
 ORGANIZATION_RULES: Final[tuple[Rule[OrganizationFacts], ...]] = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,7 +16,7 @@ from django.db.models import BooleanField, Case, CharField, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from provisioning.eligibility import trouble
-from provisioning.eligibility.facts import OrganizationFacts, PlaceFacts, UserFacts
+from provisioning.eligibility.facts import OrganizationFacts, PlaceFacts, UserFacts, stopped_campaigns
 from provisioning.eligibility.known import KnownRoot
 from provisioning.eligibility.organization_rules import ORGANIZATION_RULES, RegistrationRule, TextingLocationRule
 from provisioning.eligibility.requirements import (
@@ -61,6 +61,8 @@ def check_organization(
 ) -> list[Requirement]:
     """The checklist of Service Settings; `for_user` words it as a user's page does. Give the facts if known already."""
     facts = facts or OrganizationFacts.of(organization)
+    if facts.registered_campaign is not None and not for_user:
+        facts = replace(facts, stopped_campaigns=stopped_campaigns(organization))
     return [rule.requirement(facts, for_user=for_user) for rule in ORGANIZATION_RULES]
 
 

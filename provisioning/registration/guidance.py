@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from provisioning.models import Brand, Campaign, EventSource, RegistrationEvent, SubmissionState
 from provisioning.registration.checks import problems_of
+from provisioning.registration.renewals import WARN_BEFORE
 
 PILLS: Final = {
     "verified": "pill-ok", "active": "pill-ok", "rejected": "pill-err", "suspended": "pill-err",
@@ -77,8 +80,16 @@ def next_step(row: Brand | Campaign) -> Next:
         return _of_draft(row)
     if row.status == "submitting":
         return _of_submission(row)
+    if isinstance(row, Campaign) and row.status == "active" and _ends_soon(row):
+        words = {"day": date_format(row.expires_at, "j F Y")}
+        text = _("From then on its numbers send nothing. Ask your provider to renew it with the registry.")
+        return Next("banner-warn", _("Active, to be renewed by %(day)s") % words, text)
     assert found is not None
     return Next(found[0], str(found[1]), str(found[2]))
+
+
+def _ends_soon(row: Campaign) -> bool:
+    return row.expires_at is not None and row.expires_at - timezone.now() <= WARN_BEFORE
 
 
 def _of_draft(row: Brand | Campaign) -> Next:

@@ -367,5 +367,5 @@ def test_the_checklists_take_few_queries(user: User, django_assert_max_num_queri
     row = User.objects.select_related("organization", "location").get(pk=user.pk)
     with django_assert_max_num_queries(4):
         check_user(row)
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         check_organization(row.organization)

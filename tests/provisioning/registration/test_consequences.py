@@ -115,6 +115,9 @@ def test_where_another_campaign_is_active_only_the_numbers_of_the_suspended_one_
     assert (found[user.pk].can_send, found[user.pk].code) == (False, "number_campaign")
     assert "Complaints about unwanted texts" in found[user.pk].sentence
     assert found[user.pk] == standing(User.objects.get(pk=user.pk))
+    (registration,) = [item for item in check_organization(user.organization) if item.code == "registration"]
+    assert registration.met
+    assert "Customer care is suspended: Complaints about unwanted texts" in registration.detail
 
 
 def test_while_something_is_pending_that_is_what_is_said(of_campaign: RegistrySubmission, user: User) -> None:

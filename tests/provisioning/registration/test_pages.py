@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from compliance.models import AuditEvent
@@ -204,6 +205,13 @@ def test_a_rejection_is_shown_with_its_reasons_corrected_and_submitted_again(
     page = text_of(admin.get(f"/registration/campaigns/{campaign.pk}/"))
     assert "On its way to the registry" in page
     assert page.count("No sample message names the business.") == 1
+
+
+def test_a_campaign_whose_end_is_near_says_so(admin: Client, campaign: Campaign) -> None:
+    Campaign.objects.update(status="active", expires_at=timezone.now() + timedelta(days=29))
+    assert "Active, to be renewed by" in text_of(admin.get(f"/registration/campaigns/{campaign.pk}/"))
+    Campaign.objects.update(expires_at=timezone.now() + timedelta(days=31))
+    assert "Active, to be renewed by" not in text_of(admin.get(f"/registration/campaigns/{campaign.pk}/"))
 
 
 def test_a_page_that_shows_it_already_is_not_swapped(admin: Client, account: RegistryAccount, brand: Brand) -> None:
