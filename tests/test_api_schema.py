@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from provisioning.changes import Actor
 from provisioning.client_version import HEADER
-from provisioning.models import User, UserImport
+from provisioning.models import Task, User, UserImport
 from provisioning.tokens import SCOPES, issue
 from tests import factories
 from texting_hub.openapi import METHODS
@@ -119,6 +119,10 @@ def known_ids(user: User, full_admin: User) -> dict[str, str]:
         "brand_id": user.primary_number.campaign.brand_id,
         "campaign_id": user.primary_number.campaign_id,
         "number_id": user.primary_number.pk,
+        "task_id": Task.objects.create(
+            organization=user.organization, requested_by=full_admin, kind="users_texting_off", via="portal",
+            created_at=factories.NOW, arguments={"filter": {}},
+        ).pk,
         "import_id": UserImport.objects.create(
             organization=user.organization, created_by=full_admin, created_at=factories.NOW, ready_at=factories.NOW
         ).pk,

@@ -97,13 +97,13 @@ class TaskCancellation(APIView):
     access = {"POST": (Permission.CHANGE_USERS,)}
     scopes = {"POST": "tasks:write"}
 
-    @extend_schema(operation_id="cancel_task", request=None, responses=serializers.TaskAnswer)
+    @extend_schema(operation_id="cancel_task", request=None, responses={202: serializers.TaskAnswer})
     def post(self, request: Request, task_id: uuid.UUID) -> Response:
         task = get_object_or_404(_tasks(request), pk=task_id)
         if not may_cancel(task, member_of(request)):
             raise exceptions.PermissionDenied
         task_engine.cancel(task, actor_of(request), database_now())
-        return Response(serializers.TaskAnswer(_tasks(request).get(pk=task_id)).data)
+        return Response(serializers.TaskAnswer(_tasks(request).get(pk=task_id)).data, status=202)
 
 
 class BulkPeople(APIView):

@@ -180,7 +180,7 @@ def test_a_failure_has_its_code_and_sentence(api, full_admin):
 def test_a_task_is_cancelled_once(api, people):
     address = api.post(PEOPLE, {"action": "texting_off", "people": ids(people)})["Location"]
     answer = api.post(f"{address}/cancel")
-    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
     again = api.post(f"{address}/cancel")
     assert (again.status_code, again.json()["code"]) == (409, "task_over")
 
