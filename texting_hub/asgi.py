@@ -5,8 +5,8 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "texting_hub.settings")
-django_application = get_asgi_application()
+handler = get_asgi_application()
 
 from texting_hub.bodies import bounded  # noqa: E402  (settings must be there first)
 
-application = bounded(django_application)
+application = bounded(handler)
