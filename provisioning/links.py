@@ -80,7 +80,7 @@ def read(key: str, purpose: Purpose, now: datetime, *, lock: bool = False) -> Li
 def _signature(body: str, user: User, purpose: Purpose) -> str:
     """HMAC-SHA256 under SECRET_KEY, 192 bits of it."""
     invited = user.invited_at.astimezone(UTC).isoformat() if user.invited_at and purpose is Purpose.INVITATION else ""
-    state = "|".join([body, user.pk.hex, user.email_key, user.password, str(user.is_active), invited])
+    state = "|".join([body, user.pk.hex, user.email, user.password, str(user.is_active), invited])
     return _base64(salted_hmac(f"{_SALT}.{purpose.name.lower()}", state, algorithm="sha256").digest()[:24])
 
 

@@ -112,7 +112,8 @@ def refusals_of(edits: Sequence[PersonEdit], actor: Actor) -> list[Refusal | Non
     taken = emails_in_use([edit.new_email for edit in readdressed])
     refusals: list[Refusal | None] = []
     for edit in edits:
-        refusal = _out_of_reach(edit, authority) or _protected(edit, roles, authority) or _taken(edit.new_email, taken)
+        others = taken - {edit.user.email_key}
+        refusal = _out_of_reach(edit, authority) or _protected(edit, roles, authority) or _taken(edit.new_email, others)
         if refusal is None and edit.new_email:
             taken.add(fold(edit.new_email))
         refusals.append(refusal)

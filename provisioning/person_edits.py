@@ -35,9 +35,17 @@ class PersonEdit:
 
     @property
     def new_email(self) -> str:
-        """The address that the person gets; empty when it stays, also when only its capital letters change."""
+        """The address that the person gets; empty when it stays, also when only its capital letters change.
+
+        Not what `fold()` calls the same: straße and strasse are two hosts, and each can belong to somebody else.
+        """
         email: str = self.values.get("email", "")
-        return email if email and fold(email) != self.user.email_key else ""
+        return email if _in_small_letters(email) != _in_small_letters(self.user.email) else ""
+
+
+def _in_small_letters(email: str) -> bytes:
+    """A to Z only: `bytes.lower()` leaves every other letter as it is."""
+    return email.encode().lower()
 
 
 def plan_edit(user: User, wanted: Mapping[str, Any]) -> PersonEdit | None:

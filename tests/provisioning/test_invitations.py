@@ -69,7 +69,7 @@ def test_a_newer_invitation_makes_the_older_void(newcomer: User, actor: Actor) -
     assert AuditEvent.objects.filter(action="user.invited_again").count() == 1
 
 
-@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "chosen"}, {"email_key": "else@example.com"}])
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "chosen"}, {"email": "ADA.park@else.example"}])
 def test_a_link_is_void_once_the_user_has_changed(newcomer: User, actor: Actor, change: dict[str, Any]) -> None:
     account_life.invite([newcomer], actor, NOW)
     User.objects.filter(pk=newcomer.pk).update(**change)
