@@ -26,14 +26,31 @@ from provisioning.person_edits import unknown_location
 from provisioning.roles import Permission
 from provisioning.scoping import locations_in_reach, users_in_reach
 from provisioning.serializers import people as serializers
-from provisioning.user_rows import UserRow, user_rows
+from provisioning.user_filters import narrow_for_list
+from provisioning.user_rows import UserRow, rows_of, user_rows
 
 
 class People(generics.GenericAPIView[User]):
     """People of the organization; for a location administrator, of the named locations."""
 
-    access = {"POST": (Permission.CHANGE_USERS,)}
-    scopes = {"POST": "people:write"}
+    access = {"GET": (Permission.VIEW_USERS,), "POST": (Permission.CHANGE_USERS,)}
+    scopes = {"GET": "people:read", "POST": "people:write"}
+
+    @extend_schema(
+        operation_id="people",
+        parameters=[serializers.PeopleFilter],
+        responses=serializers.PersonAnswer(many=True),
+        description="Newest first, with the filters of the Users page. Whoever is not in reach is not found.",
+    )
+    def get(self, request: Request) -> Response:
+        """The page's ids come from an index alone; then its rows are read."""
+        asked = serializers.PeopleFilter(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        root = KnownRoot.of(organization_of(request), reasons=False)
+        found, _few = narrow_for_list(users_in_reach(member_of(request)), asked.validated_data, root)
+        page = self.paginate_queryset(found.values("id")) or []
+        rows = rows_of([each["id"] for each in page], root)
+        return self.get_paginated_response(serializers.PersonAnswer(map(person_values, rows), many=True).data)
 
     @extend_schema(
         operation_id="create_person", request=serializers.PersonNew, responses={201: serializers.OnePersonAnswer}

@@ -7,11 +7,13 @@ from typing import Any
 from rest_framework import serializers
 
 from provisioning.enablement import Source
+from provisioning.forms.users import REQUIREMENTS
 from provisioning.models import Role
 from provisioning.models.access import RoleOrigin
 from provisioning.models.users import License
 from provisioning.serializers.strict import StrictBoolean, StrictChoice, StrictText
 from provisioning.serializers.texting import Named
+from provisioning.user_filters import ACCOUNTS, NO_LOCATION
 
 
 class PersonFields(serializers.Serializer[Any]):
@@ -67,6 +69,35 @@ class PersonAnswer(serializers.Serializer[Any]):
     invited_at = serializers.DateTimeField(allow_null=True)
     last_sign_in = serializers.DateTimeField(allow_null=True)
     business_texting = PersonTextingSummary()
+
+
+class PeopleFilter(serializers.Serializer[Any]):
+    """The filters of the Users page; several narrow further."""
+
+    q = serializers.CharField(
+        required=False,
+        max_length=200,
+        help_text="Words of the name or e-mail address, without regard to case; or digits of the primary number.",
+    )
+    location = serializers.RegexField(
+        f"^({NO_LOCATION}|[0-9a-fA-F-]{{32,36}})$", required=False, help_text='An id, or "none" for no location.'
+    )
+    status = serializers.ChoiceField(choices=["on", "off", "not_eligible"], required=False)
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # declared fields leave the class
+        choices=[source.value for source in Source], required=False, help_text="Whose setting decides."
+    )
+    requirement = serializers.ChoiceField(
+        choices=sorted(REQUIREMENTS),
+        required=False,
+        help_text="A requirement that is not met or waits; with :not_met or :waiting, only that.",
+    )
+    license = serializers.ChoiceField(choices=License.values, required=False)
+    account = serializers.ChoiceField(choices=list(ACCOUNTS), required=False)
+
+    def validate_location(self, value: str) -> str:
+        if value != NO_LOCATION:
+            serializers.UUIDField().run_validation(value)
+        return value
 
 
 class ClientAnswer(serializers.Serializer[Any]):
