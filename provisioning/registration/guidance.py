@@ -80,16 +80,13 @@ def next_step(row: Brand | Campaign) -> Next:
         return _of_draft(row)
     if row.status == "submitting":
         return _of_submission(row)
-    if isinstance(row, Campaign) and row.status == "active" and _ends_soon(row):
-        words = {"day": date_format(row.expires_at, "j F Y")}
+    ends_at = row.expires_at if isinstance(row, Campaign) and row.status == "active" else None
+    if ends_at is not None and ends_at - timezone.now() <= WARN_BEFORE:
+        words = {"day": date_format(ends_at, "j F Y")}
         text = _("From then on its numbers send nothing. Ask your provider to renew it with the registry.")
         return Next("banner-warn", _("Active, to be renewed by %(day)s") % words, text)
     assert found is not None
     return Next(found[0], str(found[1]), str(found[2]))
-
-
-def _ends_soon(row: Campaign) -> bool:
-    return row.expires_at is not None and row.expires_at - timezone.now() <= WARN_BEFORE
 
 
 def _of_draft(row: Brand | Campaign) -> Next:
