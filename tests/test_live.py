@@ -27,6 +27,7 @@ from messaging.models import Conversation
 from provisioning.changes import Actor, record_target
 from provisioning.models import Organization, User
 from provisioning.number_assignment import assign_primary
+from provisioning.role_assignments import assign_role, remove_role
 from provisioning.session_store import SessionStore
 from tests import factories
 from texting_hub import live, live_redis
@@ -403,6 +404,17 @@ async def test_a_stream_ends_at_once_when_its_user_signs_out(server: Server, use
     await sync_to_async(client.post)(reverse("sign_out"))
     assert (await reader.next())["event"] == "signed_out"
     await reader.close()
+
+
+async def test_a_role_given_or_taken_is_told_at_once(
+    server: Server, user: User, full_admin_actor: Actor, read: Any
+) -> None:
+    reader = await read(user, pace=SLOWLY)
+    await until(lambda: live_redis.exchange().connected)
+    held = await sync_to_async(assign_role)(user, "user_admin", None, full_admin_actor, timezone.now())
+    assert (await reader.next())["event"] == "roles"
+    await sync_to_async(remove_role)(held, full_admin_actor, timezone.now())
+    assert (await reader.next())["event"] == "roles"
 
 
 async def test_a_stream_ends_at_once_when_its_user_is_deactivated(

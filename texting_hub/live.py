@@ -11,8 +11,9 @@ What must hold:
   and at once when something about the user was changed.
 
 Events: `hello` (the stream stands; sent on every connection), `conversation` {"id", "changed_at"}, `standing` (the
-user's being able to send changed), `resync` (too much changed to list it), `signed_out` (last one). The `id:` of an
-event is the time up to which its receiver knows everything; browsers repeat it as Last-Event-ID.
+user's being able to send changed), `roles` (so did the pages there are for the user), `resync` (too much changed to
+list it), `signed_out` (last one). The `id:` of an event is the time up to which its receiver knows everything; browsers
+repeat it as Last-Event-ID.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Stream:
     since: datetime | None = None
     pace: Pace = field(default_factory=Pace)
     _covered: datetime = field(init=False)
-    _standing: str | None = field(init=False, default=None)
+    _seen: Look | None = field(init=False, default=None)
     _told: dict[str, str] = field(init=False, default_factory=dict)
     _next_round: float = field(init=False, default=0.0)
     _ended: bool = field(init=False, default=False)
@@ -160,9 +161,11 @@ class Stream:
         if not seen.alive:
             self._ended = True
             return [_event("signed_out", timezone.now())]
-        changed = self._standing not in (None, seen.standing)
-        self._standing = seen.standing
-        return [_event("standing", timezone.now())] if changed else []
+        before, self._seen = self._seen, seen
+        if before is None:
+            return []
+        changed = {"standing": before.standing != seen.standing, "roles": before.roles != seen.roles}
+        return [_event(name, timezone.now()) for name in changed if changed[name]]
 
 
 def _event(name: str, moment: datetime, data: dict[str, str] | None = None) -> bytes:

@@ -20,6 +20,7 @@ from messaging.changes import ConversationChange
 from messaging.inbox import changed_since
 from provisioning.eligibility import standings
 from provisioning.models import PhoneNumber, User
+from provisioning.roles import assignments_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,10 +37,12 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look: is the session still good; what opens and closes composers: the user's standing, and their number."""
+    """One look: is the session still good; what opens and closes composers: the user's standing, and their number;
+    what opens and closes pages: the user's roles."""
 
     alive: bool
     standing: str
+    roles: str = ""
 
 
 def _gives_back(read: Callable[P, T]) -> Callable[P, T]:
@@ -61,7 +64,9 @@ def _look(listener: Listener) -> Look:
     if user is None or user.pk != listener.user_id:
         return Look(alive=False, standing="")
     number_id = PhoneNumber.objects.filter(user_id=user.pk).values_list("pk", flat=True).first()
-    return Look(alive=True, standing=f"{standings([user.pk])[user.pk].code} {number_id or ''}")
+    roles = sorted(f"{held.role} {held.location_id or ''}" for held in assignments_of(user))
+    standing = f"{standings([user.pk])[user.pk].code} {number_id or ''}"
+    return Look(alive=True, standing=standing, roles=", ".join(roles))
 
 
 def _user_of_session(session_key: str) -> User | None:

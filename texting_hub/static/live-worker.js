@@ -18,7 +18,7 @@ class LiveStream {
 
   connect() {
     this.source = new EventSource(`${this.address}?since=${encodeURIComponent(this.since)}`);
-    for (const name of ["hello", "conversation", "standing", "resync", "signed_out"]) {
+    for (const name of ["hello", "conversation", "standing", "roles", "resync", "signed_out"]) {
       this.source.addEventListener(name, (event) => this.receive(name, event));
     }
     this.source.onerror = () => this.fail();

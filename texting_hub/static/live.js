@@ -23,7 +23,18 @@
       dispatch("open");
     }
     if (message.type === "event" && message.name === "signed_out") window.location.reload();
+    else if (message.type === "event" && message.name === "roles") renewNavigation();
     else if (message.type === "event") dispatch(message.name, message.data);
+  }
+
+  /* Which pages there are for the user has changed. What is typed on this one stays. */
+  async function renewNavigation() {
+    const answer = await fetch(window.location.href);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const [bar, nav] = [page.querySelector(".topbar"), page.getElementById("nav")];
+    if (!answer.ok || !bar) return;
+    document.getElementById("nav")?.remove();
+    document.querySelector(".topbar")?.replaceWith(...(nav ? [bar, nav] : [bar]));
   }
 
   function throughWorker() {
