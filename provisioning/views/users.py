@@ -89,17 +89,26 @@ def users_counts(request: HttpRequest) -> HttpResponse:
 
 def counts_of(
     reach: QuerySet[User], found: QuerySet[User], asked: forms.UsersFilter, root: KnownRoot
-) -> dict[str, str]:
+) -> dict[str, Capped]:
     """`total`, `able` and, of a filtered list, `matching`."""
     able = asked.narrow(reach, {"status": "on"}, root)
     counts = {"total": capped_count(reach), "able": capped_count(able)}
     return counts | ({"matching": capped_count(found)} if asked.narrows else {})
 
 
-def capped_count(queryset: QuerySet[Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """How many, counted no further than one past the limit."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"{COUNT_LIMIT:,}+" if self.number > COUNT_LIMIT else f"{self.number:,}"
+
+
+def capped_count(queryset: QuerySet[Any]) -> Capped:
     """At most 10,000 rows are counted; beyond that the page says "10,000+"."""
-    counted = queryset.order_by().values("pk")[: COUNT_LIMIT + 1].count()
-    return f"{COUNT_LIMIT:,}+" if counted > COUNT_LIMIT else f"{counted:,}"
+    return Capped(queryset.order_by().values("pk")[: COUNT_LIMIT + 1].count())
 
 
 def _asked(request: HttpRequest) -> forms.UsersFilter:

@@ -170,7 +170,7 @@ def _browser(role: str = "full_admin") -> Client:
 
 
 def _cases(browser: Client) -> Iterator[Measured]:
-    """Every filter alone, searches rare and dense, some together; each order both ways, at its beginning and far down."""
+    """Every filter alone, searches rare and dense, some together; each order both ways, first page and far down."""
     from django.db.models import Count
 
     from provisioning.eligibility import KnownRoot

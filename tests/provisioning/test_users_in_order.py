@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import uuid
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from provisioning.eligibility import KnownRoot
-from provisioning.keyset import COLUMNS, Page, Place, page_of
+from provisioning.keyset import COLUMNS, Page, Place, _beyond, _order, page_of
 from provisioning.keyset_places import Places
 from provisioning.models import Location, Organization, User
 from provisioning.user_filters import narrow_for_list
@@ -26,7 +27,7 @@ def crowd(organization: Organization) -> list[User]:
     dice = random.Random(30)
     places = [factories.LocationFactory(organization=organization, name=f"Place{digit}") for digit in (3, 1, 4, 2, 5)]
     people = []
-    for number in range(30):
+    for _each in range(30):
         fields = {"first_name": "", "last_name": f"Name{dice.randrange(10)}", "email": f"p{dice.random()}@x.example"}
         location = dice.choice([*places[:3], None])
         license = dice.choice(["professional", "standard"])
@@ -81,7 +82,7 @@ def test_each_is_shown_once_in_order_and_back_again(
     pages = forwards(organization, order, descending, **values)
     assert ids(pages) == in_order(shown, order, descending)
     assert len(shown) > SIZE or "q" in values
-    for earlier, later in zip(pages, pages[1:], strict=False):
+    for earlier, later in pairwise(pages):
         assert later.before == later.rows[0].pk
         back = page(organization, Place(order, descending, before=later.before), **values)
         assert [row.pk for row in back.rows] == [row.pk for row in earlier.rows]
@@ -121,8 +122,6 @@ def test_an_index_alone_finds_a_page_far_down(
     """No sort, and the index is entered at the key: what a page costs doesn't grow with what stands before it."""
     key = in_order(crowd, order, falling)[20]
     cursor = User.objects.filter(pk=key).values(*COLUMNS[order]).get()
-    from provisioning.keyset import _beyond, _order
-
     place = Place(order, falling)
     users = User.objects.filter(_beyond(COLUMNS[order], cursor, falling=falling), organization=organization)
     with connection.cursor() as statement:

@@ -212,17 +212,6 @@ def test_counts_stop_at_ten_thousand(admin: Any, organization: Organization, mon
     assert "3+ users. 3+ can text." in text_of(admin.get(COUNTS))
 
 
-@pytest.mark.parametrize("query", ["", "?q=a&status=on&source=organization"])
-def test_the_list_takes_at_most_twelve_queries_however_many_users(
-    admin: Any, organization: Organization, query: str, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
-    for _ in range(60):
-        factories.texting_user(organization)
-    first = admin.get(PAGE + query)
-    with django_assert_max_num_queries(12):
-        admin.get(PAGE + link(first, "next"))
-
-
 def test_no_match_and_no_users_each_say_what_to_do(admin: Any, organization: Organization) -> None:
     assert "No users match" in text_of(admin.get(PAGE, {"q": "nobody"}))
     admin_of_a_place = factories.LocationFactory(organization=organization)
@@ -251,3 +240,152 @@ def test_a_location_administrator_sees_the_named_locations_only(organization: Or
     assert names(page) == ["Inside"]
     assert "Leeds" not in text_of(page)
     assert browser.get(PAGE, {"location": str(leeds.pk)}).status_code == 404
+
+
+def test_counts_are_asked_for_after_the_page_or_by_a_link(admin: Any, four_kinds: None) -> None:
+    page = text_of(admin.get(PAGE, {"status": "off"}))
+    assert 'hx-get="/users/counts/?status=off"' in page
+    assert 'href="?status=off&amp;whole=1">Count them</a>' in page
+    counted = text_of(admin.get(PAGE, {"status": "off", "whole": 1}))
+    assert "7 users. 2 can text. <span data-matching>2 match.</span>" in counted
+    assert "hx-get" not in counted.partition("</h1>")[2].partition("</p>")[0]
+    assert "2 match." in text_of(admin.get(COUNTS, {"status": "off"}))
+    assert "match." not in text_of(admin.get(COUNTS))
+
+
+@pytest.mark.parametrize("path", [PAGE, COUNTS])
+def test_a_location_of_nobody_is_not_found(admin: Any, path: str) -> None:
+    for location in ("00000000-0000-7000-8000-000000000000", "nonsense"):
+        assert admin.get(path, {"location": location}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("name", ["A", "B", "C", "Zimmer, Zoe"]),
+        ("email", ["C", "B", "A", "Zimmer, Zoe"]),
+        ("-email", ["Zimmer, Zoe", "A", "B", "C"]),
+        ("location", ["B", "A", "C", "Zimmer, Zoe"]),
+        ("-location", ["Zimmer, Zoe", "C", "A", "B"]),
+        ("nonsense", ["A", "B", "C", "Zimmer, Zoe"]),
+    ],
+)
+def test_the_list_is_sorted_by_name_address_or_location(
+    admin: Any, organization: Organization, full_admin: User, sort: str, expected: list[str]
+) -> None:
+    full_admin.email = "zoe@x.example"
+    full_admin.save()
+    boston, austin = (factories.LocationFactory(organization=organization, name=name) for name in ("Boston", "Austin"))
+    named(organization, "", "A", location=boston, email="c@x.example")
+    named(organization, "", "B", location=austin, email="b@x.example")
+    named(organization, "", "C", location=boston, email="a@x.example")
+    assert names(admin.get(PAGE, {"sort": sort})) == expected
+
+
+def test_a_heading_sorts_and_turns_the_order_round_and_keeps_the_filter(admin: Any, four_kinds: None) -> None:
+    page = admin.get(PAGE, {"sort": "email", "status": "off"}).content.decode()
+    assert re.findall(r'aria-sort="(\w+)"><a class="sort" href="([^"]*)">', page) == [
+        ("ascending", "?status=off&amp;sort=-email")
+    ]
+    assert '<a class="sort" href="?status=off">Name' in page
+    assert '<a class="sort" href="?status=off&amp;sort=location">Location' in page
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"requirement": "license:not_met"}, ["NoLicense"]),
+        ({"requirement": "primary_number"}, ["Zimmer, Zoe"]),
+        ({"requirement": "number_capability:waiting"}, ["Zimmer, Zoe"]),
+        ({"requirement": "location_pstn:waiting"}, ["Zimmer, Zoe"]),
+        ({"requirement": "healthcare:not_met"}, []),
+        ({"license": "standard"}, ["NoLicense"]),
+        ({"account": "deactivated"}, ["Deactivated"]),
+        ({"location": "none"}, ["Zimmer, Zoe"]),
+        ({"requirement": "nonsense", "license": "gold", "q": "zimmer"}, ["Zimmer, Zoe"]),
+    ],
+)
+def test_more_filters_narrow_the_list_and_stand_open_once_used(
+    admin: Any, four_kinds: None, filters: dict[str, str], expected: list[str]
+) -> None:
+    response = admin.get(PAGE, filters)
+    assert names(response) == expected
+    used = bool({"requirement", "license", "account"} & set(filters)) and "q" not in filters
+    assert ('<details class="more-filters" open>' in text_of(response)) is used
+
+
+def test_what_was_chosen_stays_chosen(admin: Any, four_kinds: None, organization: Organization) -> None:
+    place = organization.locations.get(name="Off place")
+    chosen = {"location": str(place.pk), "status": "off", "source": "location", "requirement": "license", "q": "o<b>"}
+    page = text_of(admin.get(PAGE, chosen | {"license": "professional", "account": "active", "sort": "-name"}))
+    for value in (str(place.pk), "off", "location", "professional", "active"):
+        assert f'<option value="{value}" selected>' in page
+    assert 'value="o&lt;b&gt;"' in page
+    assert '<input type="hidden" name="sort" value="-name">' in page
+
+
+def test_an_invited_user_is_marked(admin: Any, organization: Organization) -> None:
+    named(organization, "", "Asked", invited_at=factories.NOW)
+    assert 'Asked</a> <span class="small sub">Invited</span>' in text_of(admin.get(PAGE))
+
+
+def test_what_people_are_called_is_escaped(admin: Any, organization: Organization) -> None:
+    evil = "<script>alert(1)</script>"
+    place = factories.LocationFactory(organization=organization, name=f"Place {evil}")
+    named(organization, evil, "{0}{name}%s", location=place, email='"<b>"@x.example')
+    page = admin.get(PAGE).content.decode()
+    assert evil not in page
+    assert "&lt;script&gt;" in page
+    assert "{0}{name}%s, &lt;script&gt;" in page
+    assert "<b>" not in page
+
+
+def test_only_those_who_may_change_users_can_select_them(organization: Organization, signed_in_as: Any) -> None:
+    named(organization, "", "Somebody")
+    for role, selects in (("user_admin", True), ("read_only_admin", False)):
+        person = factories.with_role(factories.UserFactory(organization=organization, location=None), role)
+        page = signed_in_as(person).get(PAGE).content.decode()
+        assert ('name="user"' in page) is selects
+        assert ("Import CSV" in page) is selects
+
+
+def test_a_location_administrator_finds_a_number_only_at_the_named_locations(
+    organization: Organization, signed_in_as: Any
+) -> None:
+    here, there = named(organization, "", "Here"), named(organization, "", "There")
+    person = factories.UserFactory(organization=organization, location=None)
+    browser = signed_in_as(factories.with_role(person, "location_admin", here.location))
+    assert names(browser.get(PAGE, {"q": here.primary_number.e164})) == ["Here"]
+    assert names(browser.get(PAGE, {"q": there.primary_number.e164})) == []
+    assert names(browser.get(PAGE, {"sort": "location"})) == ["Here"]
+    assert "1 user. 1 can text." in text_of(browser.get(COUNTS))
+    assert browser.get(PAGE, {"location": "none"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "sort=location",
+        "sort=-email",
+        "q=a&status=on&source=organization",
+        "q=415&requirement=license",
+        "status=not_eligible",
+    ],
+)
+@pytest.mark.parametrize("registered", [True, False])
+def test_any_filter_and_order_takes_at_most_twelve_queries(
+    admin: Any,
+    organization: Organization,
+    query: str,
+    registered: bool,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(60):
+        factories.texting_user(organization)
+    if not registered:
+        organization.brands.update(status="pending")
+    first = admin.get(f"{PAGE}?{query}")
+    following = link(first, "next") if 'rel="next"' in text_of(first) else f"?{query}"
+    with django_assert_max_num_queries(12):
+        admin.get(PAGE + following)
