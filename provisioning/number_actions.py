@@ -57,16 +57,26 @@ class NumberAction:
 def target_of(action: NumberAction, administrator: User, arguments: Mapping[str, Any]) -> Target:
     """What the action needs, among what the administrator reaches now. Refusal: it is not there (any longer)."""
     if action.needs == "location":
-        location = locations_in_reach(administrator).filter(pk=as_id(arguments.get("location_id"))).first()
-        if location is None:
-            raise Refusal("unknown_location", _("This location isn’t there (any longer). Choose another one."))
-        return Target(location=location)
+        return Target(location=location_named(arguments.get("location_id"), administrator))
     if action.needs == "campaign":
-        campaign = campaigns_in_reach(administrator).filter(pk=as_id(arguments.get("campaign_id"))).first()
-        if campaign is None:
-            raise Refusal("unknown_campaign", _("This campaign isn’t there (any longer). Choose another one."))
-        return Target(campaign=campaign)
+        return Target(campaign=campaign_named(arguments.get("campaign_id"), administrator))
     return Target(bound_to=administered_locations(administrator))
+
+
+def location_named(location_id: Any, administrator: User) -> Location:
+    """Refusal: `unknown_location`."""
+    location = locations_in_reach(administrator).filter(pk=as_id(location_id)).first()
+    if location is None:
+        raise Refusal("unknown_location", _("This location isn’t there (any longer). Choose another one."))
+    return location
+
+
+def campaign_named(campaign_id: Any, administrator: User) -> Campaign:
+    """Refusal: `unknown_campaign`."""
+    campaign = campaigns_in_reach(administrator).filter(pk=as_id(campaign_id)).first()
+    if campaign is None:
+        raise Refusal("unknown_campaign", _("This campaign isn’t there (any longer). Choose another one."))
+    return campaign
 
 
 def _activate(numbers: Sequence[PhoneNumber], target: Target, actor: Actor, now: datetime) -> list[Result]:

@@ -13,15 +13,14 @@ from django.utils.translation import gettext_lazy
 
 from provisioning import task_kinds
 from provisioning.changes import Actor
-from provisioning.models import Campaign, Location, PhoneNumber, RowOutcome, Task, TaskRow
-from provisioning.number_actions import ACTIONS, target_of
+from provisioning.models import Location, PhoneNumber, RowOutcome, Task, TaskRow
+from provisioning.number_actions import ACTIONS, campaign_named, location_named, target_of
 from provisioning.number_additions import Addition, add, source_of
 from provisioning.number_inventory import BATCH, Result
-from provisioning.number_selection import NumberSelection, as_id
+from provisioning.number_selection import NumberSelection
 from provisioning.numbers import national
 from provisioning.refusals import Refusal
 from provisioning.roles import Permission, permissions_of
-from provisioning.scoping import campaigns_in_reach, locations_in_reach
 from provisioning.task_kinds import Step
 
 Runs = list[list[str | int]]
@@ -69,14 +68,9 @@ class AddNumbers:
 def _addition(task: Task) -> Addition:
     """Refusal: the location or the campaign is gone, or out of reach by now."""
     arguments, requester = task.arguments, task.requested_by
-    location = locations_in_reach(requester).filter(pk=as_id(arguments["location_id"])).first()
-    if location is None:
-        raise Refusal("unknown_location", _("This location isn’t there (any longer). Choose another one."))
-    campaign: Campaign | None = None
-    if arguments.get("campaign_id"):
-        campaign = campaigns_in_reach(requester).filter(pk=as_id(arguments["campaign_id"])).first()
-        if campaign is None:
-            raise Refusal("unknown_campaign", _("This campaign isn’t there (any longer). Choose another one."))
+    location = location_named(arguments["location_id"], requester)
+    campaign_id = arguments.get("campaign_id")
+    campaign = campaign_named(campaign_id, requester) if campaign_id else None
     return Addition(location, arguments.get("source") or source_of(location), campaign)
 
 

@@ -22,17 +22,18 @@ from rest_framework.views import APIView
 from provisioning import number_inventory
 from provisioning.api.asked import actor_of, body_of, member_of
 from provisioning.models import Campaign, PhoneNumber, RowOutcome, Task, User
-from provisioning.number_actions import ACTIONS, target_of
+from provisioning.number_actions import ACTIONS, campaign_named, location_named, target_of
 from provisioning.number_additions import BATCH, Addition, add, source_of, unavailable
 from provisioning.number_capability import ask_again
-from provisioning.number_inventory import Result, raise_refusal
+from provisioning.number_inventory import Result
 from provisioning.number_lines import Entry
 from provisioning.number_plans import Plan, plan
 from provisioning.number_selection import NumberSelection, narrow
 from provisioning.number_tasks import AddNumbers, ChangeNumbers, as_runs
 from provisioning.numbers import national
+from provisioning.refusals import Refusal
 from provisioning.roles import Permission, administered_locations, permissions_of
-from provisioning.scoping import campaigns_in_reach, locations_in_reach, numbers_in_reach
+from provisioning.scoping import numbers_in_reach
 from provisioning.serializers import numbers as serializers
 from provisioning.task_engine import start
 
@@ -153,7 +154,7 @@ class OneNumber(APIView):
         asked = body_of(serializers.NumberChange, request)
         wanted: dict[str, Any] = {"active": asked["active"]} if "active" in asked else {}
         if "location_id" in asked:
-            wanted["location"] = get_object_or_404(locations_in_reach(member_of(request)), pk=asked["location_id"])
+            wanted["location"] = location_named(asked["location_id"], member_of(request))
         if "campaign_id" in asked:
             wanted["campaign"] = _campaign(request, asked["campaign_id"])
         number_inventory.edit(number, wanted, actor_of(request), timezone.now())
@@ -165,7 +166,9 @@ class OneNumber(APIView):
     )  # fmt: skip
     def delete(self, request: Request, number_id: uuid.UUID) -> Response:
         number = get_object_or_404(_whole(request), pk=number_id)
-        raise_refusal(number_inventory.release([number], actor_of(request), timezone.now()))
+        [result] = number_inventory.release([number], actor_of(request), timezone.now())
+        if result.refusal is not None and number.released_at is None:
+            raise Refusal(result.refusal.code, result.refusal.sentence, http_status=409)
         return Response(status=204)
 
 
@@ -217,14 +220,12 @@ def _values(number: PhoneNumber, bound_to: frozenset[Any] | None) -> dict[str, A
 
 
 def _addition(request: Request, asked: dict[str, Any]) -> Addition:
-    location = get_object_or_404(locations_in_reach(member_of(request)), pk=asked["location_id"])
+    location = location_named(asked["location_id"], member_of(request))
     return Addition(location, asked.get("source") or source_of(location), _campaign(request, asked["campaign_id"]))
 
 
 def _campaign(request: Request, campaign_id: uuid.UUID | None) -> Campaign | None:
-    if campaign_id is None:
-        return None
-    return get_object_or_404(campaigns_in_reach(member_of(request)), pk=campaign_id)
+    return campaign_named(campaign_id, member_of(request)) if campaign_id is not None else None
 
 
 def _start(request: Request, kind: str, arguments: dict[str, Any]) -> Task:

@@ -133,13 +133,15 @@ def test_a_body_of_another_shape_is_400(api: Client, location: Location, wrong: 
 def test_another_organizations_location_and_campaign_are_not_there(
     api: Client, location: Location, stranger: User
 ) -> None:
-    asked = {"location_id": str(stranger.location_id), "numbers": ["+16505550100"]}
-    assert sent(api, "post", NUMBERS, asked).status_code == 404
-    theirs = PhoneNumber.objects.get(user=stranger).campaign_id
-    assert (
-        sent(api, "post", NUMBERS, {**asked, "location_id": str(location.pk), "campaign_id": str(theirs)}).status_code
-        == 404
-    )
+    theirs = PhoneNumber.objects.get(user=stranger)
+    good = {"location_id": str(location.pk), "numbers": ["+16505550100"]}
+    for wrong, code in (
+        ({"location_id": str(theirs.location_id)}, "unknown_location"),
+        ({"campaign_id": str(theirs.campaign_id)}, "unknown_campaign"),
+    ):
+        answer = sent(api, "post", NUMBERS, good | wrong)
+        assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert PhoneNumber.objects.get() == theirs
 
 
 def test_what_is_named_is_changed_and_the_rest_stays(
@@ -168,14 +170,23 @@ def test_the_fiftieth_number_of_a_campaign_is_422(api: Client, organization: Org
     assert (answer.status_code, answer.json()["code"]) == (422, "campaign_full")
 
 
-def test_a_deleted_number_is_shown_with_its_history_and_deleted_no_second_time(api: Client, user: User) -> None:
+def test_a_deleted_number_is_still_there_to_be_looked_at_and_deleting_it_again_changes_nothing(
+    api: Client, user: User
+) -> None:
     row = PhoneNumber.objects.get(user=user)
     assert sent(api, "delete", one(row)).status_code == 204
     answer = api.get(one(row)).json()
     assert (answer["released_at"] is not None, answer["user"], answer["active"]) == (True, None, False)
     assert api.get(NUMBERS).json()["results"] == []
-    again = sent(api, "delete", one(row))
-    assert (again.status_code, again.json()["code"]) == (422, "number_released")
+    assert sent(api, "delete", one(row)).status_code == 204
+    assert api.get(one(row)).json() == answer
+
+
+def test_a_locations_main_number_is_not_deleted(api: Client, user: User) -> None:
+    row = PhoneNumber.objects.get(user=user)
+    Location.objects.filter(pk=row.location_id).update(main_number=row)
+    answer = sent(api, "delete", one(row))
+    assert (answer.status_code, answer.json()["code"]) == (409, "main_number")
 
 
 def test_a_person_is_given_a_number_and_loses_it(api: Client, organization: Organization, location: Location) -> None:
