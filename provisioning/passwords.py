@@ -24,7 +24,7 @@ from provisioning.sign_in import mask
 
 MAILS_AN_HOUR: Final = 5
 """Links mailed to one person on request. More are asked for by somebody who wants to fill a mailbox."""
-RESET = "password_reset"
+RESET, NOT_ACTIVATED = "password_reset", "not_activated"
 
 
 def ask_for_reset(typed: str, ip: str | None, now: datetime) -> None:
@@ -40,7 +40,7 @@ def _mail_or_pretend(person: User | None, address: str, now: datetime) -> None:
     """A stranger's address costs the same signature, words and insert; then nothing of it stays."""
     recipient = person if person is not None else User(email=address)
     real = not _too_many(recipient, now) and person is not None and person.is_active
-    kind = RESET if person is None or person.has_usable_password() else "not_activated"
+    kind = RESET if person is None or person.has_usable_password() else NOT_ACTIVATED
     link = links.address(recipient, Purpose.RESET, now)
     subject, text = mail_words.words(kind, recipient, link=link, ends=now + Purpose.RESET.lasts)
     with transaction.atomic():
@@ -52,7 +52,9 @@ def _mail_or_pretend(person: User | None, address: str, now: datetime) -> None:
 
 
 def _too_many(person: User, now: datetime) -> bool:
-    recent = Mail.objects.filter(recipient_id=person.pk, kind=RESET, created_at__gt=now - timedelta(hours=1))
+    recent = Mail.objects.filter(
+        recipient_id=person.pk, kind__in=(RESET, NOT_ACTIVATED), created_at__gt=now - timedelta(hours=1)
+    )  # fmt: skip
     return recent.count() >= MAILS_AN_HOUR
 
 

@@ -20,8 +20,12 @@ from provisioning.roles import Permission, administered_locations, permissions_o
 from provisioning.scoping import locations_in_reach, users_in_reach
 from provisioning.views.user_head import administrator, head
 
-SIGN_INS: Final = ("user.signed_in", "user.signed_out", "user.sign_in_failed")
-"""When somebody comes and goes is for the audit log, not for everybody who looks after users."""
+SIGN_INS: Final = (
+    "user.signed_in", "user.signed_out", "user.sign_in_failed", "user.second_factor_failed", "user.recovery_code_used",
+    "user.session_ended", "user.sessions_ended",
+)  # fmt: skip
+"""When somebody comes and goes, on which device and from which address, is for the audit log, not for everybody who
+looks after users."""
 ROLES: Final = ("role.assigned", "role.removed")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from provisioning.forms.passwords import LONGEST
 from provisioning.forms.refusable import RefusableForm
+
+LONGEST_CREDENTIAL: Final = 64 * 1024
+"""Of JSON, with room for a passkey's attestation."""
 
 
 class CodeForm(RefusableForm):
@@ -47,10 +51,32 @@ class PasswordForm(RefusableForm):
     )
 
 
+class CredentialField(forms.JSONField):
+    """JSON of the size and depth that browsers send: anybody may post here, and deep nesting is no ValueError."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and len(value) > LONGEST_CREDENTIAL:
+            raise self._nonsense()
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise self._nonsense() from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was no JSON is not shown again: the browser makes a new answer."""
+        try:
+            return super().bound_data(data, initial)
+        except RecursionError:
+            return None
+
+    def _nonsense(self) -> ValidationError:
+        return ValidationError(self.error_messages["invalid"], code="invalid")
+
+
 class CredentialForm(RefusableForm):
     """What the browser's passkey answered, as JSON."""
 
-    credential = forms.JSONField(widget=forms.HiddenInput)
+    credential = CredentialField(widget=forms.HiddenInput)
 
 
 class PasskeyForm(CredentialForm):
