@@ -37,6 +37,14 @@ REQUIREMENTS: Final = frozenset(
 CHOICES: Final[dict[str, Choices | frozenset[str]]] = {
     "status": STATUSES, "source": SOURCES, "requirement": REQUIREMENTS, "license": LICENSES, "account": ACCOUNTS,
 }  # fmt: skip
+SORTS: Final[Choices] = {
+    "": _("Name, A to Z"),
+    "-name": _("Name, Z to A"),
+    "email": _("E-mail, A to Z"),
+    "-email": _("E-mail, Z to A"),
+    "location": _("Location, A to Z"),
+    "-location": _("Location, Z to A"),
+}
 LONGEST: Final = 200
 """Characters of a search."""
 
@@ -110,12 +118,13 @@ class UsersFilter:
         return _uuid(self.values.get("location"))
 
 
-def requirement_choices() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Groups of (value, label): what is not met, and what waits."""
-    labels = {rule.code: str(rule.label) for rule in RULES_OF_USERS}
-    not_met, waiting = RequirementState.NOT_MET, RequirementState.WAITING
-    yield not_met.label, [(f"{code}:{not_met}", label) for code, label in labels.items()]
-    yield waiting.label, [(f"{code}:{waiting}", labels[code]) for code in WAITING_CODES]
+def requirement_choices() -> Iterator[tuple[str, str]]:
+    """Value and label: what is not met, then what waits."""
+    labels = {rule.code: rule.label for rule in RULES_OF_USERS}
+    for state, codes in ((RequirementState.NOT_MET, labels), (RequirementState.WAITING, WAITING_CODES)):
+        for code in codes:
+            words = {"state": state.label, "requirement": labels[code]}
+            yield f"{code}:{state}", _("%(state)s: %(requirement)s") % words
 
 
 def _uuid(value: Any) -> uuid.UUID | None:

@@ -183,7 +183,7 @@ def _cases(browser: Client) -> Iterator[Measured]:
     filters: list[dict[str, str]] = [{}]
     filters += [{"status": value} for value in ("on", "off", "not_eligible")]
     filters += [{"source": value} for value in ("organization", "location", "user")]
-    filters += [{"requirement": value} for _group, options in requirement_choices() for value, _label in options]
+    filters += [{"requirement": value} for value, _label in requirement_choices()]
     filters += [{"license": value} for value in ("professional", "standard", "none")]
     filters += [{"account": value} for value in ("active", "invited", "deactivated")]
     filters += [{"location": str(largest.pk)}, {"location": "none"}]

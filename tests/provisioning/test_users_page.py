@@ -321,7 +321,7 @@ def test_what_was_chosen_stays_chosen(admin: Any, four_kinds: None, organization
     for value in (str(place.pk), "off", "location", "professional", "active"):
         assert f'<option value="{value}" selected>' in page
     assert 'value="o&lt;b&gt;"' in page
-    assert '<input type="hidden" name="sort" value="-name">' in page
+    assert '<option value="-name" selected>' in page
 
 
 def test_an_invited_user_is_marked(admin: Any, organization: Organization) -> None:
