@@ -33,7 +33,7 @@ from provisioning.models import ImportRow, Organization, RowAction, Task, User, 
 from provisioning.models.choices import fold
 from provisioning.models.imports import EMAIL_SHOWN
 from provisioning.refusals import Refusal
-from provisioning.roles import administered_locations
+from provisioning.roles import bound_since
 
 KIND: Final = "users_csv_import"
 KEPT_FOR: Final = timedelta(days=30)
@@ -43,11 +43,13 @@ _BATCH: Final = 2_000
 
 
 def imports_in_reach(administrator: User) -> QuerySet[UserImport]:
-    """Those of the organization; of a location administrator only the own ones, which were planned for their reach."""
+    """Those of the organization; of a location administrator only the own ones since being one, which were planned for
+    their reach."""
     imports = UserImport.objects.filter(
         organization=administrator.organization, organization__isnull=False, ready_at__isnull=False
     )
-    return imports if administered_locations(administrator) is None else imports.filter(created_by=administrator)
+    since = bound_since(administrator)
+    return imports if since is None else imports.filter(created_by=administrator, created_at__gte=since)
 
 
 def upload(

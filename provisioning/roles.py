@@ -7,6 +7,7 @@ Someone of another organization gets 404 (querysets are scoped), someone without
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -102,6 +103,17 @@ def administered_locations(user: User) -> frozenset[Any] | None:
     if any(Permission.VIEW_USERS in GRANTS[Role(a.role)] and a.location_id is None for a in roles):
         return None
     return frozenset(a.location_id for a in roles if a.location_id is not None)
+
+
+def bound_since(user: User) -> datetime | None:
+    """Since when somebody administers locations alone (no role is held beside that one); None for who is not bound.
+
+    What they asked for before may be about the whole organization.
+    """
+    if administered_locations(user) is None:
+        return None
+    since = [a.created_at for a in assignments_of(user) if a.location_id is not None]
+    return min(since, default=datetime.max.replace(tzinfo=UTC))
 
 
 def requires(*needed: Permission) -> Callable[[View[P]], View[P]]:

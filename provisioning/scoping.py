@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from provisioning.models import Brand, Campaign, Location, Organization, PhoneNumber, RoleAssignment, Task, User
-from provisioning.roles import administered_locations
+from provisioning.roles import administered_locations, bound_since
 
 
 def organizations_in_reach(member: User) -> QuerySet[Organization]:
@@ -54,6 +54,7 @@ def brands_in_reach(administrator: User) -> QuerySet[Brand]:
 
 
 def tasks_in_reach(administrator: User) -> QuerySet[Task]:
-    """Tasks of the administrator's organization; of a location administrator only the own ones."""
+    """Tasks of the administrator's organization; of a location administrator only the own ones, since being one."""
     tasks = Task.objects.filter(organization=administrator.organization, organization__isnull=False)
-    return tasks if administered_locations(administrator) is None else tasks.filter(requested_by=administrator)
+    since = bound_since(administrator)
+    return tasks if since is None else tasks.filter(requested_by=administrator, created_at__gte=since)
