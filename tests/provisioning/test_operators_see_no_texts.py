@@ -12,7 +12,9 @@ from django.urls import reverse
 
 from compliance.models import PurgeRun
 from messaging.models import CarrierAccount, Message, OptOut, Receipt
-from provisioning.models import User
+from provisioning import mail
+from provisioning.alerts import raise_alert
+from provisioning.models import Campaign, RegistrationEvent, RegistryAccount, RegistryNotice, RegistrySubmission, User
 from tests import factories
 
 BODY = "the-secret-body-of-a-text"
@@ -37,7 +39,27 @@ def texted(user: User) -> User:
     PurgeRun.objects.create(
         organization=user.organization, night=factories.NOW.date(), cutoff=factories.NOW, started_at=factories.NOW
     )
+    raise_alert("number_paused", user.organization, number=user.primary_number.e164)
+    mail.post(user, "alerts", "An alert", BODY)
+    _registration(user)
     return user
+
+
+def _registration(user: User) -> None:
+    organization, campaign = user.organization, Campaign.objects.get()
+    account = RegistryAccount.objects.create(name="Registry", registry="simulator", base_url="http://127.0.0.1:9")
+    submission = RegistrySubmission.objects.create(
+        organization=organization, account=account, campaign=campaign, document={}, created_at=factories.NOW,
+        settled_at=factories.NOW, state="taken",
+    )  # fmt: skip
+    RegistrationEvent.objects.create(
+        organization=organization, campaign=campaign, step="submitted", at=factories.NOW, noted_at=factories.NOW,
+        source="portal",
+    )  # fmt: skip
+    RegistryNotice.objects.create(
+        organization=organization, account=account, submission=submission, event_id="e", kind="k", raw="{}",
+        received_at=factories.NOW,
+    )  # fmt: skip
 
 
 @pytest.fixture
