@@ -27,8 +27,8 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from fido2.webauthn import AuthenticationResponse
 
-from provisioning import mail, mail_words
-from provisioning.account_life import end_sessions, needs_second_factor
+from provisioning import mail, mail_words, tokens
+from provisioning.account_life import FACTORS, end_sessions, needs_second_factor
 from provisioning.changes import Actor, record_target
 from provisioning.models import User
 from provisioning.refusals import Refusal
@@ -189,7 +189,10 @@ def add_passkey(user: User, name: str, credential: Any, actor: Actor, now: datet
 
 
 def _added(user: User, row: Authenticator, actor: Actor, now: datetime) -> list[str]:
+    """The first factor ends what was opened with a password alone: API tokens here, sessions by the page."""
     codes: list[str] = []
+    if not Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exclude(pk=row.pk).exists():
+        tokens.revoke_all(user, actor, now)
     if not Authenticator.objects.filter(user_id=user.pk, type=Kind.RECOVERY_CODES).exists():
         codes = RecoveryCodes.activate(user).generate_codes()
     _tell(user, _("%(factor)s was added to your account") % {"factor": title(row)}, now)

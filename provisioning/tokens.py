@@ -94,6 +94,14 @@ def revoke(token: ApiToken, actor: Actor, now: datetime) -> ApiToken:
     return row
 
 
+def revoke_all(user: User, actor: Actor, now: datetime) -> None:
+    """Every token of the user that was not revoked yet. The rows are locked before the audit log's head."""
+    with transaction.atomic():
+        tokens = ApiToken.objects.filter(user=user, revoked_at__isnull=True).order_by("pk")
+        for token in list(tokens.select_for_update(no_key=True)):
+            revoke(token, actor, now)
+
+
 def _organization_of(user: User) -> Organization:
     if user.organization is None:
         raise Refusal("no_organization", _("Provider operators have no organization, so no token of the API."))
