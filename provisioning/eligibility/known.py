@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from provisioning.eligibility import facts
-from provisioning.eligibility.facts import OrganizationFacts, registered_campaigns
+from provisioning.eligibility.facts import REGISTERED, OrganizationFacts
 from provisioning.eligibility.requirements import FROM_USER, Root
-from provisioning.models import Organization, PhoneNumber
+from provisioning.models import Brand, Campaign, Organization, PhoneNumber
+from provisioning.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,14 @@ class KnownRoot(Root):
     @classmethod
     def of(cls, organization: Organization, *, reasons: bool = True) -> KnownRoot:
         """Two queries; up to three more when nothing is registered, one without the registry's reasons."""
-        campaigns = list(registered_campaigns(organization).annotate(crowded=Exists(_numbers_beyond_limit())))
-        first = campaigns[0] if campaigns else None
+        rows = _campaigns(facts.CAMPAIGN_NUMBERS_LIMIT).of([organization.pk])
+        campaigns = [(_campaign(row), row[-1]) for row in rows]
+        first = campaigns[0][0] if campaigns else None
         return cls(
             FROM_USER.prefix,
             FROM_USER.key,
             OrganizationFacts.with_campaign(organization, first, reasons=reasons),
-            tuple(campaign.pk for campaign in campaigns if campaign.number_pool or not campaign.crowded),
+            tuple(campaign.pk for campaign, crowded in campaigns if campaign.number_pool or not crowded),
         )
 
     @property
@@ -48,7 +52,27 @@ class KnownRoot(Root):
         return self.organization.pk
 
 
-def _numbers_beyond_limit() -> QuerySet[PhoneNumber]:
-    """Of a campaign: there is one when it is crowded. Reads 50 numbers at most."""
+_CAMPAIGN: Final = [field.attname for field in Campaign._meta.concrete_fields]
+_BRAND: Final = [field.attname for field in Brand._meta.concrete_fields]
+
+
+@cache
+def _campaigns(limit: int) -> Prepared:
+    """Registered campaigns of organizations, the oldest first: their columns, their brands', whether each is crowded.
+
+    Whether there is a number beyond the limit reads 50 of each campaign at most.
+    """
     numbers = PhoneNumber.objects.filter(campaign_id=OuterRef("pk"), active=True).order_by()
-    return numbers[facts.CAMPAIGN_NUMBERS_LIMIT : facts.CAMPAIGN_NUMBERS_LIMIT + 1]
+
+    def build(ids: list[uuid.UUID]) -> QuerySet[Campaign, Any]:
+        found = Campaign.objects.filter(REGISTERED, organization__in=ids).order_by("id")
+        found = found.annotate(crowded=Exists(numbers[limit : limit + 1]))
+        return found.values_list(*_CAMPAIGN, *(f"brand__{name}" for name in _BRAND), "crowded")
+
+    return Prepared(build)
+
+
+def _campaign(row: tuple[Any, ...]) -> Campaign:
+    campaign = Campaign.from_db(connection.alias, _CAMPAIGN, row[: len(_CAMPAIGN)])
+    campaign.brand = Brand.from_db(connection.alias, _BRAND, row[len(_CAMPAIGN) : -1])
+    return campaign

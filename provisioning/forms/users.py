@@ -38,7 +38,7 @@ CHOICES: Final[dict[str, Choices | frozenset[str]]] = {
     "status": STATUSES, "source": SOURCES, "requirement": REQUIREMENTS, "license": LICENSES, "account": ACCOUNTS,
 }  # fmt: skip
 SORTS: Final[Choices] = {
-    "": _("Name, A to Z"),
+    "name": _("Name, A to Z"),
     "-name": _("Name, Z to A"),
     "email": _("E-mail, A to Z"),
     "-email": _("E-mail, Z to A"),
