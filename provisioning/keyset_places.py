@@ -20,7 +20,7 @@ from provisioning.models import Location, User
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What the list can be of: everyone the administrator reaches, and every location they can be at."""
+    """What the list can be of: everyone the administrator reaches, and every location that those listed can be at."""
 
     reach: QuerySet[User]
     locations: QuerySet[Location]

@@ -22,11 +22,12 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 
 from provisioning.eligibility import Gate, KnownRoot, RequirementState
-from provisioning.eligibility.requirements import Condition, all_of, any_of, as_filter
+from provisioning.eligibility.requirements import NOBODY, Condition, all_of, any_of, as_filter
 from provisioning.eligibility.standing import RULES_OF_USERS, able_if_enabled, unable
 from provisioning.enablement import Source, decided_by, disabled_if, enabled_if
-from provisioning.models import PhoneNumber, User
-from provisioning.models.choices import fold
+from provisioning.models import Location, PhoneNumber, TextingSetting, User
+from provisioning.models.choices import TEXTING_COUNTRIES, fold
+from provisioning.models.organizations import PstnConnection
 
 NAMES: Final = ("q", "location", "status", "source", "requirement", "license", "account")
 NO_LOCATION: Final = "none"
@@ -66,6 +67,13 @@ def narrow_for_list(users: QuerySet[User], values: Mapping[str, Any], root: Know
     if hits[: FEW + 1].count() > FEW:
         return narrow(users, values, root), False
     return narrow(users.filter(pk__in=hits[:FEW]), {**values, "q": ""}, root), True
+
+
+def narrow_places(places: QuerySet[Location], values: Mapping[str, Any]) -> QuerySet[Location]:
+    """Those of `places` where narrow() can find anybody at all, as far as the location itself decides that: a list by
+    location then passes the others without looking at their users."""
+    asked = [f"{name}={values[name]}" for name in ("source", "requirement") if values.get(name)]
+    return places.filter(*(_PLACES[each] for each in asked if each in _PLACES))
 
 
 def narrows(values: Mapping[str, Any]) -> bool:
@@ -110,6 +118,19 @@ def _with_requirement(value: str, root: KnownRoot) -> Condition:
     rule = next(rule for rule in RULES_OF_USERS if rule.code == code)
     return any_of(rule.where(state, root) for state in states)
 
+
+_NOT_A_TEXTING_COUNTRY: Final = ~Q(country__in=TEXTING_COUNTRIES)
+_NOT_ON_CISCO_PSTN: Final = ~Q(pstn_connection=PstnConnection.CISCO_PSTN)
+_PLACES: Final = {
+    "source=location": ~Q(texting_setting=TextingSetting.DEFAULT),
+    "source=organization": Q(texting_setting=TextingSetting.DEFAULT),
+    "requirement=location_country": _NOT_A_TEXTING_COUNTRY,
+    "requirement=location_country:not_met": _NOT_A_TEXTING_COUNTRY,
+    "requirement=location_pstn": _NOT_ON_CISCO_PSTN,
+    "requirement=location_pstn:not_met": _NOT_ON_CISCO_PSTN,
+    "requirement=location_pstn:waiting": NOBODY,
+}
+"""What a location is like where such users are: the rules of the same names, of the location alone."""
 
 _CONDITIONS: Final[dict[str, Callable[[str, KnownRoot], Condition]]] = {
     "q": lambda value, root: matching(value, root.organization.pk),

@@ -93,14 +93,15 @@ NOBODY: Final = Q(pk__in=[])
 
 
 def all_of(conditions: Iterable[Condition]) -> Condition:
-    """AND. False as soon as one is False, True when all are."""
-    found = Q()
+    """AND. False as soon as one is False, True when all are. What several of them ask for is asked once."""
+    found: list[Any] = []
     for condition in conditions:
         if condition is False:
             return False
-        if condition is not True:
-            found &= condition
-    return found or True
+        if isinstance(condition, Q):
+            flat = condition.connector == Q.AND and not condition.negated
+            found += [child for child in (condition.children if flat else [condition]) if child not in found]
+    return Q(*found) if found else True
 
 
 def any_of(conditions: Iterable[Condition]) -> Condition:

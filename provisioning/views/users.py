@@ -18,7 +18,7 @@ from provisioning.keyset_places import Places
 from provisioning.models import Organization, User
 from provisioning.roles import Permission, permissions_of, requires
 from provisioning.scoping import locations_in_reach, users_in_reach
-from provisioning.user_filters import narrow_for_list
+from provisioning.user_filters import narrow_for_list, narrow_places
 
 COUNT_LIMIT = 10_000
 
@@ -32,7 +32,8 @@ def users(request: HttpRequest) -> HttpResponse:
     administrator: Any = request.user
     asked = _asked(request)
     root = KnownRoot.of(_organization(request), reasons=False)
-    places = Places(users_in_reach(administrator), locations_in_reach(administrator))
+    locations = narrow_places(locations_in_reach(administrator), asked.values)
+    places = Places(users_in_reach(administrator), locations)
     found, few = narrow_for_list(places.reach, asked.values, root)
     page = page_of(found, places, asked.place, root, few=few)
     can_change = Permission.CHANGE_USERS in permissions_of(administrator)

@@ -12,8 +12,8 @@ from provisioning.eligibility import KnownRoot, RequirementState, annotate_stand
 from provisioning.eligibility.standing import RULES_OF_USERS, standing
 from provisioning.enablement import Source, resolve
 from provisioning.forms.users import CHOICES, REQUIREMENTS, WAITING_CODES
-from provisioning.models import Organization, User
-from provisioning.user_filters import FEW, NO_LOCATION, narrow, narrow_for_list, narrows
+from provisioning.models import Location, Organization, User
+from provisioning.user_filters import FEW, NO_LOCATION, narrow, narrow_for_list, narrow_places, narrows
 from tests import factories
 from tests.provisioning.test_eligibility_agrees import stored
 from tests.provisioning.worlds import Draft, drafts
@@ -42,6 +42,18 @@ def test_every_filter_finds_those_of_whom_the_rules_say_so_and_nobody_else(draft
             for name, value in every_filter():
                 expected = {user.pk for user in people if fits(user, name, value)}
                 assert {user.pk for user in narrow(everyone, {name: value}, root)} == expected, (name, value)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(drafts())
+def test_nobody_who_is_found_is_at_a_location_that_is_passed(draft: Draft) -> None:
+    with stored(draft) as world:
+        for organization in world.organizations:
+            root, own = KnownRoot.of(organization), Location.objects.filter(organization=organization)
+            for name, value in every_filter():
+                found = narrow(User.objects.filter(organization=organization), {name: value}, root)
+                at = set(found.filter(location__in=own).values_list("location_id", flat=True))
+                assert at <= set(narrow_places(own, {name: value}).values_list("pk", flat=True)), (name, value)
 
 
 def every_filter() -> list[tuple[str, str]]:
@@ -112,6 +124,8 @@ def test_short_words_begin_a_name_and_longer_ones_stand_anywhere(organization: O
     assert found(organization, q="li") == {"Li", "Lindqvist"}
     assert found(organization, q="LIN") == {"Lindqvist"}
     assert found(organization, q="neill") == {"O’Neill"}
+    assert found(organization, q="li lindq") == {"Lindqvist"}
+    assert found(organization, q="li neill") == set()
 
 
 @pytest.mark.parametrize(
