@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from provisioning import csv_cells, csv_users
+from provisioning.changes import Actor, record_target
 from provisioning.eligibility import KnownRoot
 from provisioning.enablement import Source
-from provisioning.models import User
+from provisioning.models import Location, User
+from provisioning.user_filters import NAMES, NO_LOCATION
 from provisioning.user_rows import UserRow, export_rows
 
 FILE_NAME: Final = "users.csv"
@@ -33,6 +36,16 @@ def export(users: QuerySet[User], root: KnownRoot) -> Iterator[bytes]:
     rows = export_rows(users, root)
     while piece := [map(csv_cells.safe, _cells(row)) for row in islice(rows, _PIECE)]:
         yield csv_cells.rows(piece)
+
+
+def record_export(root: KnownRoot, query: Mapping[str, Any], actor: Actor) -> None:
+    """Names, addresses and numbers leave the house: who took them, and by which filter, is in the audit log."""
+    filtered = {name: str(query[name]) for name in NAMES if query.get(name)}
+    if filtered.get("location", NO_LOCATION) != NO_LOCATION:
+        named = Location.objects.filter(organization=root.organization, pk=filtered["location"]).first()
+        filtered["location"] = named.name if named is not None else filtered["location"]
+    with transaction.atomic():
+        record_target("users.exported", actor, root.organization, organization_id=root.organization.pk, after=filtered)
 
 
 def _cells(row: UserRow) -> tuple[str, ...]:

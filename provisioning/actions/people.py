@@ -12,6 +12,7 @@ ACTIONS: Final[dict[str, Promise]] = {
     "user.changed": gettext_lazy("Changed a user"),
     "user.deactivated": gettext_lazy("Deactivated a user"),
     "user.reactivated": gettext_lazy("Reactivated a user"),
+    "users.exported": gettext_lazy("Exported users"),
     "role.assigned": gettext_lazy("Gave a role"),
     "role.removed": gettext_lazy("Took a role away"),
 }

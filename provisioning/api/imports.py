@@ -79,6 +79,7 @@ class PeopleExport(APIView):
         except Http404 as error:
             sentence = _("There is no such location among yours.")
             raise exceptions.ValidationError({"location": sentence}) from error
+        csv_export.record_export(root, asked, actor_of(request))
         pieces = csv_export.export(users, root)
         name, kind = csv_export.FILE_NAME, csv_export.CONTENT_TYPE
         return download(request._request, pieces, name=name, content_type=kind)

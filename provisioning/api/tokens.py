@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from provisioning.api.asked import actor_of, body_of, member_of
+from provisioning.confirmation import is_recent
 from provisioning.models import ApiToken
 from provisioning.refusals import Refusal
 from provisioning.roles import Permission
@@ -68,6 +69,7 @@ class Tokens(generics.ListAPIView[ApiToken]):
     @extend_schema(operation_id="make_token", request=NewToken, responses={201: MadeTokenAnswer})
     def post(self, request: Request) -> Response:
         asked = body_of(NewToken, request)
+        _refuse_unconfirmed(request)
         _refuse_more_than(request.auth, asked["scopes"])
         token, plain = issue(
             member_of(request), name=asked["name"], scopes=asked["scopes"],
@@ -75,6 +77,14 @@ class Tokens(generics.ListAPIView[ApiToken]):
         )  # fmt: skip
         answer = TokenAnswer(token).data | {"token": plain}
         return Response(answer, status=status.HTTP_201_CREATED)
+
+
+def _refuse_unconfirmed(request: Request) -> None:
+    """Refusal (403): `confirm_first`, in a session that was not confirmed lately: a borrowed browser makes no token."""
+    if not isinstance(request.auth, ApiToken) and not is_recent(request._request, timezone.now()):
+        raise Refusal(
+            "confirm_first", _("Confirm that it is you on the API tokens page, then try again."), http_status=403
+        )
 
 
 def _refuse_more_than(used: Any, scopes: list[str]) -> None:

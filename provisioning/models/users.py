@@ -97,8 +97,8 @@ class User(AbstractBaseUser, PermissionsMixin):
             ),
         ]
         indexes = [
-            # The Users page: one organization, by name, keyset on (sort_name, id). What the filters look at comes along,
-            # so that Postgres passes those who don't fit without reading their rows.
+            # The Users page: one organization, by name, keyset on (sort_name, id). What the filters look at comes
+            # along, so that Postgres passes those who don't fit without reading their rows.
             models.Index(
                 fields=["organization", "sort_name", "id"],
                 include=["location", "license", "texting_setting", "is_active"],

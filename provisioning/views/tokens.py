@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from provisioning.changes import Actor
+from provisioning.confirmation import confirmed
 from provisioning.forms.tokens import NewTokenForm
 from provisioning.models import ApiToken, User
 from provisioning.refusals import Refusal
@@ -26,9 +27,10 @@ MOST_SHOWN = 200
 
 @requires(Permission.USE_INBOX)
 @never_cache
+@confirmed
 @require_http_methods(["GET", "POST"])
 def api_tokens(request: HttpRequest) -> HttpResponse:
-    """The list, and making a new one. The token is in the answer to that, and nowhere else ever."""
+    """The list, and making a new one, for who proved lately that it is them. The token is in that answer only."""
     form = NewTokenForm(request.POST if request.method == "POST" else None)
     plain = _made(request, form) if form.is_bound and form.is_valid() else ""
     status = form.http_status if form.is_bound and not plain else 200

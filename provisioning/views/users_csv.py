@@ -34,6 +34,7 @@ def users_csv_export(request: HttpRequest) -> HttpResponseBase:
     """Everyone in reach whom the list's filters describe, in one pass. A location of somebody else is not found."""
     administrator: Any = request.user
     users, root = asked_for(administrator, request.GET)
+    csv_export.record_export(root, request.GET, Actor.of_request(request))
     pieces = csv_export.export(users, root)
     return download(request, pieces, name=csv_export.FILE_NAME, content_type=csv_export.CONTENT_TYPE)
 

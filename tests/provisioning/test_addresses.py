@@ -23,7 +23,8 @@ def test_an_address_takes_its_normal_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"), [("Québec", "QC"), ("Queensland", "Queensland"), ("QUEBEC", "QC"), ("newfoundland and labrador", "NL")]
+    ("typed", "kept"),
+    [("Québec", "QC"), ("Queensland", "Queensland"), ("QUEBEC", "QC"), ("newfoundland and labrador", "NL")],
 )
 def test_a_province_by_name_becomes_its_code_and_what_is_none_stays(typed: str, kept: str) -> None:
     assert normal({"state": typed}, "CA").state == kept

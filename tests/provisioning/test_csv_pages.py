@@ -22,6 +22,7 @@ from provisioning.models import ImportRow, Location, Organization, Task, User, U
 from tests import factories
 from tests.factories import NOW
 from tests.provisioning.csv_uploads import file_of, planned, uploaded
+from tests.provisioning.recorded import recorded
 from tests.task_runs import run_to_end
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,15 @@ class TestExport:
         foreign = signed_in_as(local).get(reverse("users_csv_export"), {"location": str(user.location_id)})
         assert foreign.status_code == 404
 
+    def test_is_in_the_audit_log_with_who_took_it_and_by_which_filter(
+        self, ana: User, browser: Client, full_admin: User
+    ) -> None:
+        with recorded() as changes:
+            browser.get(reverse("users_csv_export"), {"q": "ana", "location": str(ana.location_id)})
+        (change,) = changes
+        assert (change.action, change.actor.user_id) == ("users.exported", full_admin.pk)
+        assert change.after == {"q": "ana", "location": "San Francisco headquarters"}
+
     def test_costs_the_same_queries_however_many_users_there_are(self, browser: Client, place: Location) -> None:
         def counted() -> int:
             with CaptureQueriesContext(connection) as captured:
@@ -105,7 +115,7 @@ class TestExport:
         few = counted()
         for _each in range(20):
             factories.UserFactory(location=place)
-        assert counted() == few <= 20
+        assert counted() == few <= 22
 
     def test_imported_as_it_is_changes_nothing(self, browser: Client, user: User, ana: User, place: Location) -> None:
         factories.UserFactory(location=place, first_name="'t", last_name="@x\r\ny", is_active=False, license="none")

@@ -248,3 +248,15 @@ def test_the_api_makes_lists_and_revokes_tokens_that_may_do_no_more_than_the_one
         assert "token" not in api.get("/api/v1/tokens").json()["results"][0]
         assert api.delete(f"/api/v1/tokens/{made.json()['id']}").status_code == 204
         assert get_me(made.json()["token"]).json()["code"] == "token_revoked"
+
+
+def test_a_token_is_made_only_by_who_proved_lately_that_it_is_them(user: User, signed_in_as: Any) -> None:
+    wanted = {"name": "Sync", "scopes": ["people:read"], "days": 30}
+    with time_machine.travel(NOW, tick=False) as clock:
+        browser = signed_in_as(user)
+        clock.shift(timedelta(minutes=11))
+        asked = browser.post("/security/api-tokens/", wanted)
+        assert (asked.status_code, asked["Location"].split("?")[0]) == (302, "/security/confirm/")
+        refused = browser.post("/api/v1/tokens", wanted, content_type="application/json")
+        assert (refused.status_code, refused.json()["code"]) == (403, "confirm_first")
+    assert not ApiToken.objects.exists()
