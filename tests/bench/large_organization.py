@@ -6,9 +6,9 @@ fills an empty database (it migrates it first) and prints who can sign in. `fill
 benchmark. The same numbers give the same rows, ids and all: two runs can be compared. On Postgres the rows go in by
 COPY, in seconds; on SQLite by bulk_create.
 
-Of the users about 97 in 100 are active, 15 have never signed in, 90 have a Professional license, 94 a number; locations follow the size of
-cities (the first has thousands of people, the last a handful), most in the US on Cisco PSTN. One campaign has a number
-pool and most numbers; one is crowded, one suspended.
+Of the users about 97 in 100 are active, 15 have never signed in, 90 have a Professional license, 94 a number;
+locations follow the size of cities (the first has thousands of people, the last a handful), most in the US on Cisco
+PSTN. One campaign has a number pool and most numbers; one is crowded, one suspended.
 """
 
 from __future__ import annotations

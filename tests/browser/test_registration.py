@@ -38,7 +38,8 @@ def test_a_brand_is_verified_and_a_campaign_rejected_corrected_and_approved(
     page.get_by_role("link", name="Register another brand").click()
     fill(page, {
         "Entity type": "Private company", "Legal name": name, "Tax id": "94-3128766", "Street": "1 Pier",
-        "City": "Oakland", "State or province": "ca", "Postal code": "94607", "Industry": "Retail and consumer products",
+        "City": "Oakland", "State or province": "ca", "Postal code": "94607",
+        "Industry": "Retail and consumer products",
         "Website": "https://blue-harbor.example", "Contact name": "Maya Okafor", "Contact e-mail": "maya@blue.example",
     })  # fmt: skip
     page.get_by_role("button", name="Save and check").click()
