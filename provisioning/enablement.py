@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.db.models import BooleanField, Case, CharField, F, Q, QuerySet, Value, When
 
@@ -65,12 +65,9 @@ def own_location(user: User) -> Location | None:
 
 
 _USER_DECIDES = ~Q(texting_setting=TextingSetting.DEFAULT)
-_LOCATION_DECIDES = Q(location__organization_id=F("organization_id")) & Q(
-    location__texting_setting__in=[TextingSetting.ON, TextingSetting.OFF]
-)
-
-
 ORGANIZATION_ON = Q(organization__texting_enabled=True)
+THEIR_OWN = F("organization_id")
+"""The organization of each user; conditions on users of one that is known take its id instead, which is cheaper."""
 
 
 class EnablementColumns(TypedDict):
@@ -81,61 +78,70 @@ class EnablementColumns(TypedDict):
 
 
 def annotate_enablement(
-    queryset: QuerySet[User], *, organization_on: Q | bool = ORGANIZATION_ON
+    queryset: QuerySet[User], *, organization_on: Q | bool = ORGANIZATION_ON, own: Any = THEIR_OWN
 ) -> QuerySet[WithAnnotations[User, EnablementColumns]]:
     """Add `effective_enabled` and `enablement_source`, the same as `resolve()` says; users of one organization can be
     told whether its switch is on."""
     return queryset.annotate(
         effective_enabled=Case(
-            When(enabled_if(organization_on=organization_on), then=Value(True)),
+            When(enabled_if(organization_on=organization_on, own=own), then=Value(True)),
             default=Value(False),
             output_field=BooleanField(),
         ),
         enablement_source=Case(
             When(_USER_DECIDES, then=Value(Source.USER.value)),
-            When(_LOCATION_DECIDES, then=Value(Source.LOCATION.value)),
+            When(_location_decides(own), then=Value(Source.LOCATION.value)),
             default=Value(Source.ORGANIZATION.value),
             output_field=CharField(),
         ),
     )
 
 
-def enabled_if(*, organization_on: Q | bool) -> Q:
+def enabled_if(*, organization_on: Q | bool, own: Any = THEIR_OWN) -> Q:
     """Users for whom texting is on; with True or False, if the organization's switch stood there."""
     by_user = Q(texting_setting=TextingSetting.ON)
     deferring = Q(texting_setting=TextingSetting.DEFAULT)
-    by_location = deferring & _LOCATION_DECIDES & Q(location__texting_setting=TextingSetting.ON)
+    by_location = deferring & _location_decides(own, TextingSetting.ON)
     if organization_on is False:
         return by_user | by_location
-    by_organization = deferring & _no_location_decides()
+    by_organization = deferring & _no_location_decides(own)
     if organization_on is not True:
         by_organization &= organization_on
     return by_user | by_location | by_organization
 
 
-def disabled_if(*, organization_on: bool) -> Q:
+def disabled_if(*, organization_on: bool, own: Any = THEIR_OWN) -> Q:
     """The opposite of `enabled_if()`, spelled out: never NULL."""
     by_user = Q(texting_setting=TextingSetting.OFF)
     deferring = Q(texting_setting=TextingSetting.DEFAULT)
-    by_location = deferring & _LOCATION_DECIDES & Q(location__texting_setting=TextingSetting.OFF)
+    by_location = deferring & _location_decides(own, TextingSetting.OFF)
     if organization_on:
         return by_user | by_location
-    return by_user | by_location | (deferring & _no_location_decides())
+    return by_user | by_location | (deferring & _no_location_decides(own))
 
 
-def decided_by(source: Source) -> Q:
+def decided_by(source: Source, *, own: Any = THEIR_OWN) -> Q:
     """Users whose effective value comes from there."""
     if source is Source.USER:
         return Q(texting_setting__in=[TextingSetting.ON, TextingSetting.OFF])
     deferring = Q(texting_setting=TextingSetting.DEFAULT)
-    return deferring & (_LOCATION_DECIDES if source is Source.LOCATION else _no_location_decides())
+    return deferring & (_location_decides(own) if source is Source.LOCATION else _no_location_decides(own))
 
 
-def _no_location_decides() -> Q:
-    """The opposite of `_LOCATION_DECIDES`. Spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
+def _location_decides(own: Any, *settings: TextingSetting) -> Q:
+    """The user's own location has a setting: any, or one of these."""
+    return Q(
+        location__organization_id=own,
+        location__texting_setting__in=settings or (TextingSetting.ON, TextingSetting.OFF),
+    )
+
+
+def _no_location_decides(own: Any) -> Q:
+    """The opposite of `_location_decides()`, spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
+    nobodys = Q(organization__isnull=True) if own is THEIR_OWN else Q()
     return (
         Q(location__isnull=True)
-        | Q(organization__isnull=True)
-        | ~Q(location__organization_id=F("organization_id"))
+        | nobodys
+        | ~Q(location__organization_id=own)
         | Q(location__texting_setting=TextingSetting.DEFAULT)
     )

@@ -108,7 +108,7 @@ def _with_status(value: str, root: KnownRoot) -> Condition:
     on = root.organization.texting_enabled
     if value == "not_eligible":
         return unable(root)
-    enabled = enabled_if(organization_on=on) if value == "on" else disabled_if(organization_on=on)
+    enabled = (enabled_if if value == "on" else disabled_if)(organization_on=on, own=root.own_id)
     return all_of([able_if_enabled(Gate.TEXTING, root=root), enabled])
 
 
@@ -136,7 +136,7 @@ _CONDITIONS: Final[dict[str, Callable[[str, KnownRoot], Condition]]] = {
     "q": lambda value, root: matching(value, root.organization.pk),
     "location": _at_location,
     "status": _with_status,
-    "source": lambda value, root: decided_by(Source(value)),
+    "source": lambda value, root: decided_by(Source(value), own=root.own_id),
     "requirement": _with_requirement,
     "license": lambda value, root: Q(license=value),
     "account": lambda value, root: ACCOUNTS[value],

@@ -46,7 +46,7 @@ def able_to_text_by_location(
     users = users.filter(location__organization_id=F("organization_id"))
     if among is not None:
         users = users.filter(location_id__in=among)
-    enabled = enabled_if(organization_on=organization.texting_enabled)
+    enabled = enabled_if(organization_on=organization.texting_enabled, own=organization.pk)
     able = able_if_enabled(Gate.TEXTING, root=root or KnownRoot.of(organization))
     counts = {"able_users": Count("pk", filter=as_filter(all_of([enabled, able]))), "users": Count("pk")}
     rows = users.order_by().values_list("location_id").annotate(**counts)
@@ -62,7 +62,7 @@ def switch_reach(organization: Organization, *, root: KnownRoot | None = None) -
     unconfirmed = organization.healthcare and organization.phi_attested_at is None
     assuming = ("healthcare",) if unconfirmed else ()
     able = able_if_enabled(Gate.TEXTING, assuming=assuming, root=root or KnownRoot.of(organization))
-    on, off = (all_of([able, enabled_if(organization_on=switch)]) for switch in (True, False))
+    on, off = (all_of([able, enabled_if(organization_on=switch, own=organization.pk)]) for switch in (True, False))
     counts = (
         User.objects.filter(organization=organization, is_active=True)
         .order_by()

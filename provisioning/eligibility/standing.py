@@ -156,7 +156,8 @@ def annotate_status(queryset: QuerySet[User], root: KnownRoot) -> QuerySet[WithA
 
     The organization is not looked at in any row, so this is as cheap as the joins to the location and the number.
     """
-    return annotate_enablement(queryset, organization_on=root.organization.texting_enabled).annotate(
+    on = root.organization.texting_enabled
+    return annotate_enablement(queryset, organization_on=on, own=root.own_id).annotate(
         first_unmet=_first_unmet_in_sql(root),
         first_unmet_waits=yes_or_no(NumberCapabilityRule().where(RequirementState.WAITING, root)),
     )

@@ -28,7 +28,7 @@ from provisioning.eligibility import (
 from provisioning.eligibility.reach import able_to_text_by_location, switch_reach
 from provisioning.eligibility.requirements import Condition, as_filter
 from provisioning.eligibility.standing import RULES_OF_USERS, _standing_rows, able_if_enabled, first_unmet, unable
-from provisioning.enablement import Source, decided_by, disabled_if, enabled_if, resolve
+from provisioning.enablement import THEIR_OWN, Source, decided_by, disabled_if, enabled_if, resolve
 from provisioning.models import Organization, User
 from tests.factories import NOW
 from tests.provisioning.worlds import Draft, World, drafts
@@ -129,11 +129,13 @@ def conditions_agree(root: KnownRoot, people: dict[Any, User]) -> None:
             assert found(rule.where(state, root)) == expected, (rule.code, state)
     resolved = {key: resolve(user) for key, user in people.items()}
     for source in Source:
-        assert found(decided_by(source)) == {key for key, value in resolved.items() if value.source is source}
+        theirs = {key for key, value in resolved.items() if value.source is source}
+        assert found(decided_by(source)) == found(decided_by(source, own=root.own_id)) == theirs
     on = root.organization.texting_enabled
     enabled = {key for key, value in resolved.items() if value.enabled}
-    assert found(enabled_if(organization_on=on)) == enabled
-    assert found(disabled_if(organization_on=on)) == set(people) - enabled
+    for own in (THEIR_OWN, root.own_id):
+        assert found(enabled_if(organization_on=on, own=own)) == enabled
+        assert found(disabled_if(organization_on=on, own=own)) == set(people) - enabled
     able = {key for key, user in people.items() if user.is_active and not stopped(checked[key].values())}
     assert found(able_if_enabled(Gate.TEXTING, root=root)) == able
     assert found(unable(root)) == set(people) - able
