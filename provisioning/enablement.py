@@ -137,7 +137,7 @@ def _location_decides(own: Any, *settings: TextingSetting) -> Q:
 
 
 def _no_location_decides(own: Any) -> Q:
-    """The opposite of `_location_decides()`, spelled out: NOT leaves NULL as it is, and Django guards only some of it."""
+    """The opposite of `_location_decides()`, spelled out: NOT leaves NULL as it is; Django guards only some of it."""
     nobodys = Q(organization__isnull=True) if own is THEIR_OWN else Q()
     return (
         Q(location__isnull=True)
