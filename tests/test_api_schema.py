@@ -120,8 +120,12 @@ def known_ids(user: User, full_admin: User) -> dict[str, str]:
         "campaign_id": user.primary_number.campaign_id,
         "number_id": user.primary_number.pk,
         "task_id": Task.objects.create(
-            organization=user.organization, requested_by=full_admin, kind="users_texting_off", via="portal",
-            created_at=factories.NOW, arguments={"filter": {}},
+            organization=user.organization,
+            requested_by=full_admin,
+            kind="users_texting_off",
+            via="portal",
+            created_at=factories.NOW,
+            arguments={"filter": {}},
         ).pk,
         "import_id": UserImport.objects.create(
             organization=user.organization, created_by=full_admin, created_at=factories.NOW, ready_at=factories.NOW
