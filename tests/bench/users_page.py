@@ -132,8 +132,8 @@ def _run(rounds: int) -> int:
 
 
 BESIDE = (
-    "/users/counts/", "/users/counts/?status=on", "/users/counts/?q=smith", "/api/v1/people", "/api/v1/people?status=on",
-    "/calling/service-settings/",
+    "/users/counts/", "/users/counts/?status=on", "/users/counts/?q=smith",
+    "/api/v1/people", "/api/v1/people?status=on", "/calling/service-settings/",
 )  # fmt: skip
 
 
