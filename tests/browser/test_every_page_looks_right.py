@@ -42,6 +42,24 @@ def test_pages_of_an_administrator(sign_in: Callable[..., Page]) -> None:
     shoot(page, "not-found")
 
 
+def test_more_pages_of_an_administrator(sign_in: Callable[..., Page]) -> None:
+    page = sign_in("Maya Okafor")
+    page.goto("/overview/")
+    expect(page.get_by_text(re.compile("active users"))).to_be_visible()
+    shoot(page, "overview")
+    for name in ("alerts", "locations", "account", "administrators", "audit-log", "registration"):
+        page.goto(f"/{name}/")
+        shoot(page, name)
+    page.goto("/search/?q=a")
+    shoot(page, "search")
+    page.goto("/security/api-tokens/")
+    page.get_by_label("Name").fill("Nightly sync")
+    page.get_by_label("See people").check()
+    page.get_by_role("button", name="Make token").click()
+    expect(page.get_by_text("The token was made")).to_be_visible()
+    shoot(page, "api-tokens")
+
+
 def test_pages_of_a_user(sign_in: Callable[..., Page]) -> None:
     page = sign_in("Rosalind Abernathy")
     page.goto("/inbox/")
