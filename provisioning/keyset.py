@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from provisioning.eligibility import KnownRoot
 from provisioning.keyset_places import Places
@@ -86,16 +87,19 @@ def _ids(
         return places.ids(users, cursor, falling=place.falling, most=most)
     if cursor is not None:
         users = users.filter(_beyond(COLUMNS[place.order], cursor, falling=place.falling))
-    return list(users.order_by(*_order(place)).values_list("pk", flat=True)[:most])
+    return list(users.order_by(*_order(place, few=few)).values_list("pk", flat=True)[:most])
 
 
-def _order(place: Place) -> list[Any]:
-    way = "-" if place.falling else ""
-    order: list[Any] = [f"{way}{name}" for name in COLUMNS[place.order]]
+def _order(place: Place, *, few: bool = False) -> list[Any]:
+    """Few are sorted by an expression that no index has, so that no index is walked for its order."""
+    columns: list[Any] = [F(name) for name in COLUMNS[place.order]]
+    if few and place.order != "location":
+        columns[0] = Concat(columns[0], Value(""))
     if place.order == "location":
-        first = F(COLUMNS[place.order][0])
-        order[0] = first.desc(nulls_first=True) if place.falling else first.asc(nulls_last=True)
-    return order
+        first = columns[0].desc(nulls_first=True) if place.falling else columns[0].asc(nulls_last=True)
+    else:
+        first = columns[0].desc() if place.falling else columns[0].asc()
+    return [first, *(column.desc() if place.falling else column.asc() for column in columns[1:])]
 
 
 def _beyond(columns: tuple[str, ...], cursor: Mapping[str, Any], *, falling: bool) -> Q:

@@ -58,15 +58,13 @@ def narrow_for_list(users: QuerySet[User], values: Mapping[str, Any], root: Know
     """The same users as `narrow()`, and whether sorting them is cheap because they are few.
 
     Whom a search finds often stands together in the list (people of one surname): looking for them along its order
-    passes everybody before them. So a search that finds few is answered first, by its own index; LIMIT keeps Postgres
-    from turning that round.
+    passes everybody before them. So those of a search that finds few are better found by its own index, then sorted.
     """
+    found = narrow(users, values, root)
     if not values.get("q"):
-        return narrow(users, values, root), False
+        return found, False
     hits = users.filter(matching(str(values["q"]), root.organization.pk)).order_by().values("pk")
-    if hits[: FEW + 1].count() > FEW:
-        return narrow(users, values, root), False
-    return narrow(users.filter(pk__in=hits[:FEW]), {**values, "q": ""}, root), True
+    return found, hits[: FEW + 1].count() <= FEW
 
 
 def narrow_places(places: QuerySet[Location], values: Mapping[str, Any]) -> QuerySet[Location]:

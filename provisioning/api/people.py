@@ -47,7 +47,9 @@ class People(generics.GenericAPIView[User]):
         asked = serializers.PeopleFilter(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         root = KnownRoot.of(organization_of(request), reasons=False)
-        found, _few = narrow_for_list(users_in_reach(member_of(request)), asked.validated_data, root)
+        found, few = narrow_for_list(users_in_reach(member_of(request)), asked.validated_data, root)
+        if few:
+            found = User.objects.filter(pk__in=list(found.order_by().values_list("pk", flat=True)))
         page = self.paginate_queryset(found.values("id")) or []
         rows = rows_of([each["id"] for each in page], root)
         return self.get_paginated_response(serializers.PersonAnswer(map(person_values, rows), many=True).data)

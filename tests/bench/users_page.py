@@ -7,10 +7,10 @@ it is there, then asks for the Users page in every order and with every filter, 
 empty signed-in view of the same server: whatever else the machine does, it does to both. Exits with 1 when the gate
 is missed:
 
-- at most 12 queries a page, and none of them over 2 ms (median) for a dense filter: one that at least one user in
-  twenty fits;
+- at most 12 queries a page, and none of them over 2 ms for a dense filter: one that at least one user in twenty fits.
+  Of the rounds, the quickest quarter counts: a query that waits for a processor tells of the machine;
 - the median time of a page is at most 10 times that of the empty view;
-- a page far down costs at most half as much again as the first.
+- a page far down costs at most half as much again as the first (of both, the quickest quarter).
 
 The server is Django's own handler with every middleware of the portal, called in this process: no socket, so that
 the ratio has nothing constant in it that flatters the page.
@@ -24,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -62,13 +62,13 @@ class Measured:
 
     @property
     def slowest(self) -> float:
-        """The query with the highest median, in ms."""
-        return max(statistics.median(each) for each in zip(*self.queries, strict=True))
+        """What the query takes that takes longest, in ms."""
+        return max(quickest_quarter(each) for each in zip(*self.queries, strict=True))
 
     @property
-    def least(self) -> float:
-        """The same of the quickest round, in ms: what it takes when nothing else runs."""
-        return max(min(each) for each in zip(*self.queries, strict=True))
+    def median(self) -> float:
+        """The same in the middle of the rounds, waiting included."""
+        return max(statistics.median(each) for each in zip(*self.queries, strict=True))
 
     @property
     def dense(self) -> bool:
@@ -83,6 +83,11 @@ class Measured:
         if self.dense and self.slowest > MOST_MS_A_QUERY:
             found.append(f"a query of {self.slowest:.1f} ms")
         return found
+
+
+def quickest_quarter(times: Sequence[float]) -> float:
+    """The lower quartile."""
+    return statistics.quantiles(times, n=4)[0] if len(times) > 1 else times[0]
 
 
 def main() -> None:
@@ -276,14 +281,14 @@ def _get(browser: Client, address: str) -> float:
 def _report(cases: list[Measured]) -> int:
     empty = statistics.median(value for each in cases for value in each.empties)
     print(f"empty signed-in view: {empty:.2f} ms\n")
-    print(f"{'page':58} {'match':>7} {'ms':>7} {'times':>6} {'queries':>7} {'slowest':>8} {'least':>6}")
+    print(f"{'page':58} {'match':>7} {'ms':>7} {'times':>6} {'queries':>7} {'slowest':>8} {'median':>6}")
     failed = 0
     for each in cases:
         missed = each.missed()
         failed += bool(missed)
         print(
             f"{each.title[:58]:58} {each.matches:7,} {statistics.median(each.pages):7.1f} {each.times:6.1f} "
-            f"{each.count:7} {each.slowest:8.2f} {each.least:6.2f}  {'MISSED: ' + ', '.join(missed) if missed else ''}"
+            f"{each.count:7} {each.slowest:8.2f} {each.median:6.2f}  {'MISSED: ' + ', '.join(missed) if missed else ''}"
         )
     failed += _depth(cases)
     print(f"\n{'The gate holds.' if not failed else f'The gate is missed {failed} times.'}")
@@ -298,7 +303,7 @@ def _depth(cases: list[Measured]) -> int:
         first = by_title.get(title.removesuffix(", far down"))
         if first is None or first is deep:
             continue
-        times = statistics.median(deep.pages) / statistics.median(first.pages)
+        times = quickest_quarter(deep.pages) / quickest_quarter(first.pages)
         if times > DEEPER:
             slower += 1
             print(f"MISSED: {title} takes {times:.1f} times as long as the first page")
