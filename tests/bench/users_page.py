@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -112,7 +113,7 @@ def _database(name: str) -> str:
     named = os.environ.get("DATABASE_URL", "")
     if not named.startswith("postgres"):
         sys.exit("The gate is Postgres's: set DATABASE_URL=postgres://...")
-    with psycopg2.connect(named) as connection:
+    with closing(psycopg2.connect(named)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
