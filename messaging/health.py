@@ -92,7 +92,7 @@ def answers_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, 
 
 
 def of_organization(organization: Organization, now: datetime) -> Health:
-    """Five queries, none of which grows with what is kept."""
+    """Five queries, over what waits, the last minutes, the last hour, and back to the last text that arrived."""
     accounts = CarrierAccount.objects.filter(sending_numbers__organization=organization).distinct()
     found = dict(accounts.values_list("pk", "paused"))
     lately = answers_of(found, now).values()

@@ -222,7 +222,7 @@ def test_the_watch_notes_that_it_looked() -> None:
     assert heartbeats.last(heartbeats.WATCH) is not None
 
 
-def test_every_kind_has_words_whose_facts_its_watch_gives() -> None:
+def test_every_kind_says_what_was_seen_and_what_to_do() -> None:
     for kind in alert_words.kinds():
         assert kind.title
         assert kind.sentence
