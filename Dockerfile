@@ -4,7 +4,7 @@
 FROM python:3.11-slim-bookworm AS packages
 COPY requirements.lock /
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /requirements.lock
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /requirements.lock
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 1000 hub && useradd --uid 1000 --gid hub --home-dir /hub --no-create-home hub \

@@ -177,8 +177,12 @@ def _make(environment: Environment, lock_descriptor: int) -> None:
 
 
 def _fill(environment: Environment, lock: str, total: int, lock_descriptor: int) -> None:
-    """Every package of the lock, each checked against its hashes: by uv where it is there, otherwise by pip."""
-    requirements = ["--require-hashes", "-r", str(environment.root / lock)]
+    """Every package of the lock, each checked against its hashes: by uv where it is there, otherwise by pip.
+
+    The lock is whole, so nothing is resolved: a resolver that meets `coverage[toml]` may ask for the newest release of
+    it although another one is pinned, and then refuse it for want of a hash.
+    """
+    requirements = ["--no-deps", "--require-hashes", "-r", str(environment.root / lock)]
     title = _("Installing")
     if uv := shutil.which("uv"):
         command = [uv, "pip", "install", "--python", str(environment.python), *requirements]
