@@ -19,7 +19,23 @@ class CarrierAccount(models.Model):
     sealed_credentials = models.TextField(
         _("credentials"), blank=True, editable=False, help_text=_("Encrypted; see provisioning/vault.py.")
     )
-    paused = models.BooleanField(_("paused"), default=False)
+    paused = models.BooleanField(
+        _("paused"), default=False, help_text=_("Nothing goes out. Texts wait, and fail when they waited for 24 hours.")
+    )
+    draining_since = models.DateTimeField(
+        _("drained since"), null=True, blank=True, editable=False,
+        help_text=_("Texts accepted before then still go out; later ones wait for the numbers’ next account."),
+    )  # fmt: skip
+    texts_a_second = models.FloatField(
+        _("texts a second"), null=True, blank=True,
+        help_text=_("Over all numbers of the account. Empty: as fast as the numbers and campaigns may."),
+    )  # fmt: skip
+    tokens = models.FloatField(default=0.0, editable=False)
+    tokens_at = models.DateTimeField(null=True, blank=True, editable=False)
+    answers_keywords = models.BooleanField(
+        _("the carrier answers STOP, START and HELP"), default=False,
+        help_text=_("Then these are only recorded here, and nobody is answered twice."),
+    )  # fmt: skip
     rejected_webhooks = models.PositiveBigIntegerField(_("webhooks refused"), default=0, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -27,6 +43,12 @@ class CarrierAccount(models.Model):
         verbose_name = _("carrier account")
         verbose_name_plural = _("carrier accounts")
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(texts_a_second__isnull=True) | models.Q(texts_a_second__gt=0),
+                name="account_pace_positive",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -43,6 +65,10 @@ class SendingNumber(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     carrier_account = models.ForeignKey(CarrierAccount, on_delete=models.PROTECT, related_name="sending_numbers")
     next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    backlog = models.BooleanField(
+        default=False, editable=False,
+        help_text=_("More was to be sent than its last turn took: numbers with a single text go first."),
+    )  # fmt: skip
     tokens = models.FloatField(default=6.0, editable=False)
     tokens_at = models.DateTimeField(null=True, blank=True, editable=False)
     texts_a_minute = models.FloatField(_("texts a minute"), default=6.0)
@@ -59,11 +85,16 @@ class SendingNumber(models.Model):
             ),
         ]
         indexes = [
-            # The relay's look for work: numbers whose next text is due, oldest first.
+            # The relay's look for work: numbers whose next text is due, oldest first, those without a backlog in front.
+            models.Index(
+                fields=["backlog", "next_due_at"], condition=models.Q(next_due_at__isnull=False),
+                name="sending_numbers_turns",
+            ),
+            # When the next number is due, backlog or not; and those that should have gone minutes ago.
             models.Index(
                 fields=["next_due_at"], condition=models.Q(next_due_at__isnull=False), name="sending_numbers_due"
             ),
-        ]
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return str(self.number)

@@ -21,6 +21,11 @@ class DailyCount(models.Model):
     segments = models.PositiveIntegerField(default=0)
     received = models.PositiveIntegerField(default=0)
     withheld = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0, help_text=_("Refused, blocked or not delivered by the carrier."))
+    opted_out = models.PositiveIntegerField(default=0, help_text=_("People who replied STOP to the number."))
+    minute = models.PositiveSmallIntegerField(default=0, help_text=_("The last minute of the day with a text."))
+    minute_texts = models.PositiveIntegerField(default=0, help_text=_("Texts accepted in that minute."))
+    busiest_minute = models.PositiveIntegerField(default=0, help_text=_("Most texts accepted in one minute."))
 
     class Meta:
         verbose_name = _("daily count")
@@ -36,6 +41,8 @@ class DailyCount(models.Model):
         indexes = [
             # Thirty days of one organization.
             models.Index(fields=["organization", "day"], name="daily_counts_of_days"),
+            # Today's numbers of everybody, for the provider operators.
+            models.Index(fields=["day", "number"], name="daily_counts_of_everybody"),
         ]
 
     def __str__(self) -> str:
@@ -49,7 +56,7 @@ class OutcomeDelta(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     day = models.DateField()
     status = models.CharField(max_length=12)
     reason = models.CharField(max_length=32, blank=True)
@@ -108,3 +115,28 @@ class OrganizationDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization_id} {self.day}"
+
+
+class SameText(models.Model):
+    """How many people one number sent the same words to on one UTC day. Keeps a digest, never the words; two days."""
+
+    id = models.BigAutoField(primary_key=True)
+    number = models.ForeignKey(PhoneNumber, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    digest = models.CharField(max_length=64)
+    texts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("same text")
+        verbose_name_plural = _("same texts")
+        constraints = [
+            # The counter that compose adds to, of one number, day and wording.
+            models.UniqueConstraint(fields=["number", "day", "digest"], name="same_text_once_a_day"),
+        ]
+        indexes = [
+            # What is older than yesterday is dropped.
+            models.Index(fields=["day"], name="same_texts_of_before"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number_id} {self.day} {self.texts}"

@@ -13,12 +13,18 @@ class CarrierBatch(models.Model):
     day; a measurement, not a record: losing one loses no text."""
 
     id = models.BigAutoField(primary_key=True)
-    carrier_account = models.ForeignKey(CarrierAccount, on_delete=models.CASCADE, related_name="batches")
+    carrier_account = models.ForeignKey(
+        CarrierAccount, on_delete=models.CASCADE, related_name="batches", db_index=False
+    )
     at = models.DateTimeField()
     taken = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0, help_text=_("The carrier took a look and said no."))
     not_taken = models.PositiveIntegerField(default=0, help_text=_("Not reached, throttled, or not let in."))
     unknown = models.PositiveIntegerField(default=0, help_text=_("It may have taken them."))
+    milliseconds = models.PositiveBigIntegerField(
+        default=0, help_text=_("From the first byte to the answer, over all texts of the batch that were answered.")
+    )
+    slowest = models.PositiveIntegerField(default=0, help_text=_("Milliseconds of the slowest answer."))
 
     class Meta:
         verbose_name = _("answers of a carrier")

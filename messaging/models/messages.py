@@ -45,6 +45,7 @@ class Withheld(models.TextChoices):
     NOT_A_PHONE = "not_a_phone", _("It came from a short code or a name")
     UNASSIGNED = "unassigned", _("The number had no user")
     TEXTING_OFF = "texting_off", _("Texting was off for the user")
+    BLOCKED = "blocked", _("The user had blocked this person")
 
 
 class BlockedBy(models.TextChoices):
@@ -77,11 +78,13 @@ class Message(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    # Keys without an index of their own have one below that begins with them, or are never looked for: every index
+    # costs each of the four writes that a text's way takes.
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="messages")
-    number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="messages")
+    number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="messages", db_index=False)
     conversation = models.ForeignKey(
-        Conversation, null=True, blank=True, on_delete=models.PROTECT, related_name="messages"
+        Conversation, null=True, blank=True, on_delete=models.PROTECT, related_name="messages", db_index=False
     )
     seq = models.PositiveBigIntegerField(null=True, blank=True)
     direction = models.CharField(max_length=3, choices=Direction.choices)
@@ -99,16 +102,29 @@ class Message(models.Model):
     blocked_by = models.CharField(max_length=10, choices=BlockedBy.choices, blank=True)
     withheld = models.CharField(max_length=16, choices=Withheld.choices, blank=True)
     asks_to_stop = models.BooleanField(default=False)
+    looks_repeated = models.BooleanField(
+        default=False, help_text=_("The same words came from the same person within seconds, under another id.")
+    )
+    prompt = models.BooleanField(
+        default=False, help_text=_("It answers a text of the last 24 hours, and goes before what nobody waits for.")
+    )
+    confirmed = models.BooleanField(
+        default=False, help_text=_("The sender was asked by a content rule, and confirmed.")
+    )
 
     carrier_account = models.ForeignKey(
-        CarrierAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="messages"
+        CarrierAccount, null=True, blank=True, on_delete=models.PROTECT, related_name="messages", db_index=False
     )
     carrier_message_id = models.CharField(max_length=128, blank=True)
 
     idempotency_key = models.CharField(max_length=255, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
-    resend_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends")
-    in_reply_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replies")
+    resend_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends", db_index=False
+    )
+    in_reply_to = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replies", db_index=False
+    )
 
     accepted_at = models.DateTimeField()
     due_at = models.DateTimeField()
@@ -189,6 +205,19 @@ class Message(models.Model):
                 fields=["number", "due_at"],
                 condition=models.Q(status=Status.QUEUED, kind=Kind.AUTOMATIC),
                 name="messages_automatic",
+            ),
+            # Answers go before what nobody waits for: found without walking over the rest.
+            models.Index(
+                fields=["number", "due_at"],
+                condition=models.Q(status=Status.QUEUED, prompt=True),
+                name="messages_prompt",
+            ),
+            # What was sent again, and what was answered: a purged text takes itself out of both.
+            models.Index(
+                fields=["resend_of"], condition=models.Q(resend_of__isnull=False), name="messages_sent_again"
+            ),
+            models.Index(
+                fields=["in_reply_to"], condition=models.Q(in_reply_to__isnull=False), name="messages_answering"
             ),
             # The sweep for texts that grew too old in the queue, and for scheduled ones that came due.
             models.Index(fields=["due_at"], condition=models.Q(status=Status.QUEUED), name="messages_ageing"),

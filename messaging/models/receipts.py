@@ -16,9 +16,11 @@ class Receipt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(
-        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    carrier_account = models.ForeignKey(
+        CarrierAccount, on_delete=models.PROTECT, related_name="receipts", db_index=False
     )  # fmt: skip
-    carrier_account = models.ForeignKey(CarrierAccount, on_delete=models.PROTECT, related_name="receipts")
     message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts")
     our_reference = models.CharField(max_length=64, blank=True)
     carrier_message_id = models.CharField(max_length=128, blank=True)
