@@ -1,21 +1,28 @@
-"""One signal per conversation that changed, sent after commit; the live stream (texting_hub) passes the ids on."""
+"""One signal for the conversations that changed, sent after commit; the live stream (texting_hub) passes the ids on."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
-from django.db.models import F, Value
-from django.db.models.functions import Greatest
 from django.dispatch import Signal
 
-from messaging.models import Conversation
+from messaging.statements import Statement
 
 conversation_changed = Signal()
-"""Sent with `change=ConversationChange(...)`, after the transaction committed."""
+"""Sent with `changes=[ConversationChange(...), ...]`, after the transaction committed."""
+
+_LOCK: Final = Statement(
+    "SELECT id, user_id FROM messaging_conversation WHERE id {in ids} ORDER BY id {lock}",
+    answers={"id": "uuid", "user_id": "uuid"},
+)
+_TOUCH: Final = Statement(
+    "UPDATE messaging_conversation SET changed_at = %(now)s WHERE id {in ids} AND changed_at < %(now)s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +34,13 @@ class ConversationChange:
     changed_at: datetime
 
 
-def announce(change: ConversationChange) -> None:
+def announce(*changes: ConversationChange) -> None:
     """Tell listeners once the current transaction commits. A listener's failure never undoes the write."""
-    transaction.on_commit(
-        lambda: conversation_changed.send_robust(sender=ConversationChange, change=change), robust=True
-    )
+    transaction.on_commit(lambda: _send(changes), robust=True)
+
+
+def _send(changes: Sequence[ConversationChange]) -> None:
+    conversation_changed.send_robust(sender=ConversationChange, changes=changes)
 
 
 def touch(conversation_ids: Collection[uuid.UUID], now: datetime) -> None:
@@ -41,9 +50,6 @@ def touch(conversation_ids: Collection[uuid.UUID], now: datetime) -> None:
     """
     if not conversation_ids:
         return
-    conversations = Conversation.objects.filter(pk__in=conversation_ids)
-    locked = conversations.select_for_update(no_key=True).order_by("pk").values_list("pk", "user_id")
-    changes = [ConversationChange(user_id, pk, now) for pk, user_id in locked]
-    conversations.update(changed_at=Greatest(F("changed_at"), Value(now)))
-    for change in changes:
-        announce(change)
+    locked = _LOCK.rows(ids=conversation_ids)
+    _TOUCH.run(ids=[pk for pk, _user_id in locked], now=now)
+    announce(*(ConversationChange(user_id, pk, now) for pk, user_id in locked))

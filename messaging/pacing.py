@@ -10,12 +10,21 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-from django.db.models import F, Value
-from django.db.models.functions import Coalesce, Least
+from typing import Final
 
 from messaging.models import SendingNumber
+from messaging.statements import Statement
 
+_LOOK_AGAIN: Final = Statement(
+    """
+    UPDATE messaging_sendingnumber SET next_due_at = %(at)s
+    WHERE number_id {in ids} AND (next_due_at IS NULL OR next_due_at > %(at)s)
+    """
+)
+_LOCK: Final = Statement(
+    "SELECT number_id FROM messaging_sendingnumber WHERE number_id {in ids} ORDER BY number_id {lock}",
+    answers={"number_id": "uuid"},
+)
 _GRAIN = 1e-9
 """What adding fractions may lose: a bucket that is this little short of a token has it."""
 
@@ -57,15 +66,17 @@ def bucket_of(number: SendingNumber) -> Bucket:
 
 def look_again(number_ids: Collection[uuid.UUID], at: datetime) -> None:
     """Let the relay look at these numbers at `at`, or earlier if it meant to. Locks their rows, in order."""
-    if not number_ids:
-        return
     if len(number_ids) > 1:
         lock(number_ids)
-    earlier = Least(Coalesce(F("next_due_at"), Value(at)), Value(at))
-    SendingNumber.objects.filter(pk__in=number_ids).update(next_due_at=earlier)
+    look_again_at_locked(number_ids, at)
+
+
+def look_again_at_locked(number_ids: Collection[uuid.UUID], at: datetime) -> None:
+    """`look_again` for rows whose locks the transaction has, or for one."""
+    if number_ids:
+        _LOOK_AGAIN.run(ids=number_ids, at=at)
 
 
 def lock(number_ids: Collection[uuid.UUID]) -> None:
     """Lock the rows of these numbers, in order of id; the last locks that a transaction takes."""
-    numbers = SendingNumber.objects.filter(pk__in=number_ids).order_by("pk")
-    list(numbers.select_for_update(no_key=True).values_list("pk"))
+    _LOCK.rows(ids=number_ids)

@@ -23,20 +23,20 @@ holds a conversation's lock must not wait for a message's: so a STOP blocks what
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from messaging import clock, outcomes, pacing
 from messaging.changes import touch
-from messaging.models import Conversation, Message, Receipt, SendingNumber
+from messaging.models import Conversation, Message, Receipt
 from messaging.models.messages import IS_IN_LINE, IS_WAITING, BlockedBy, Direction, Kind, Status
 from messaging.reasons import Reason
+from messaging.statements import Statement, distinct
 
 RANKS: Final[dict[Status, int]] = {
     Status.SCHEDULED: 0,
@@ -69,10 +69,71 @@ TIME_OF: Final[dict[Status, str]] = {
 
 _PLACE = {status: place for place, status in enumerate(RANKS)}
 _NO_RECEIPT = uuid.UUID(int=0)
-_COLUMNS = (
-    "id", "organization_id", "conversation_id", "number_id", "kind", "accepted_at", "status", "reason",
-    "carrier_code", "blocked_by", "carrier_message_id", "status_event_at", "status_receipt_id", *TIME_OF.values(),
-)  # fmt: skip
+_WHOSE: Final = {
+    "id": "uuid", "organization_id": "uuid", "conversation_id": "uuid", "number_id": "uuid", "user_id": "uuid",
+    "kind": "text", "accepted_at": "time",
+}  # fmt: skip
+_LEARNS: Final = {
+    "status": "text", "reason": "text", "carrier_code": "text", "blocked_by": "text", "carrier_message_id": "text",
+    "status_event_at": "time", "status_receipt_id": "uuid", **dict.fromkeys(TIME_OF.values(), "time"),
+}  # fmt: skip
+_KNOWN: Final = {**_WHOSE, **_LEARNS}
+
+
+class Row(NamedTuple):
+    """What the state machine reads of a text, in the order of `_KNOWN`."""
+
+    id: uuid.UUID
+    organization_id: uuid.UUID
+    conversation_id: uuid.UUID | None
+    number_id: uuid.UUID
+    user_id: uuid.UUID | None
+    kind: str
+    accepted_at: datetime
+    status: str
+    reason: str
+    carrier_code: str
+    blocked_by: str
+    carrier_message_id: str
+    status_event_at: datetime | None
+    status_receipt_id: uuid.UUID | None
+    unconfirmed_at: datetime | None
+    cancelled_at: datetime | None
+    failed_at: datetime | None
+    blocked_at: datetime | None
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    undelivered_at: datetime | None
+
+
+_LOCK: Final = Statement(
+    f"SELECT {', '.join(_KNOWN)} FROM messaging_message WHERE id {{in ids}} AND direction = 'out' ORDER BY id {{lock}}",  # noqa: S608  (names of ours)
+    answers=_KNOWN,
+)
+_WRITE: Final = Statement(
+    "UPDATE messaging_message AS stored SET "  # noqa: S608  (names of ours)
+    + ", ".join(f"{name} = given.{name}" for name in _LEARNS)
+    + " FROM {given} WHERE stored.id = given.id AND stored.status = given.was",
+    given={"id": "uuid", "was": "text", **_LEARNS},
+)
+_BEGIN: Final = Statement(
+    """
+    UPDATE messaging_message SET status = 'sending', sending_at = %(at)s, status_event_at = %(at)s,
+        leased_until = %(until)s, retry_at = NULL, carrier_account_id = %(account)s, attempts = attempts + 1
+    WHERE id {in ids} AND status = 'queued' AND lease_token = %(token)s AND leased_until > %(at)s
+    """
+)
+_FOLLOWED: Final = Statement(
+    """
+    SELECT number.number_id FROM messaging_sendingnumber number WHERE number.number_id {in ids}
+    AND EXISTS (
+        SELECT 1 FROM messaging_message m {by messages_waiting} WHERE m.number_id = number.number_id
+        AND (m.status = 'scheduled' OR m.status = 'queued') AND m.status = 'queued'
+        AND m.due_at <= %(now)s AND m.due_at >= %(oldest)s
+    ) ORDER BY number.number_id {lock of number}
+    """,
+    answers={"number_id": "uuid"},
+)
 
 
 class Overtaken(Exception):  # noqa: N818
@@ -128,9 +189,16 @@ def advance(message_id: uuid.UUID, fact: Fact, *, now: datetime | None = None) -
 
 def advance_all(facts: Mapping[uuid.UUID, Fact], *, now: datetime | None = None) -> set[uuid.UUID]:
     """`advance` for one fact each of many texts; the ids of those whose status moved."""
+    return learn_all({text_id: (fact,) for text_id, fact in facts.items()}, now=now)
+
+
+def learn_all(facts: Mapping[uuid.UUID, Sequence[Fact]], *, now: datetime | None = None) -> set[uuid.UUID]:
+    """Any number of facts of many texts, in as many statements as one fact of one; the ids of those that moved."""
+    if not facts:
+        return set()
     now = now or clock.database_now()
     with transaction.atomic():
-        rows = _locked(Message.objects.filter(pk__in=facts, direction=Direction.OUTBOUND))
+        rows = [Row._make(row) for row in _LOCK.rows(ids=list(facts))]
         return _learn(rows, facts, now)
 
 
@@ -168,7 +236,7 @@ def lapse(now: datetime, limit: int = 500) -> set[uuid.UUID]:
         lapsed = Message.objects.filter(lease_over(now), status=Status.SENDING)
         rows = _locked_if_free(lapsed, "leased_until", limit)
         fact = Fact(Status.UNCONFIRMED, now)
-        return _learn(rows, {row.pk: fact for row in rows}, now)
+        return _learn(rows, {row.id: (fact,) for row in rows}, now)
 
 
 def lease_free(now: datetime) -> Q:
@@ -181,25 +249,23 @@ def lease_over(now: datetime) -> Q:
     return IS_IN_LINE & Q(leased_until__lte=now)
 
 
+class Leased(Protocol):
+    """A text that a worker holds."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+
+
 def begin_sending(
-    texts: Collection[Message], lease_token: uuid.UUID, *, account_id: uuid.UUID, at: datetime, until: datetime
+    texts: Collection[Leased], lease_token: uuid.UUID, *, account_id: uuid.UUID, at: datetime, until: datetime
 ) -> None:
     """Commit, just before their bytes go out, that these texts are on the wire until at most `until`.
 
-    A compare-and-set on the lease: raises Overtaken when one of them is no longer queued under it. The caller
-    touches the conversations, before, for its whole batch.
+    A compare-and-set on the lease: raises Overtaken when one of them is no longer queued under it. Conversations are
+    not touched: most texts are answered before a browser could show it; the relay touches those that are not.
     """
-    ids = [text.pk for text in texts]
-    held = Message.objects.filter(pk__in=ids, status=Status.QUEUED, lease_token=lease_token, leased_until__gt=at)
-    begun = held.update(
-        status=Status.SENDING,
-        sending_at=at,
-        status_event_at=at,
-        leased_until=until,
-        retry_at=None,
-        carrier_account_id=account_id,
-        attempts=F("attempts") + 1,
-    )
+    ids = [text.id for text in texts]
+    begun = _BEGIN.run(ids=ids, token=lease_token, account=account_id, at=at, until=until)
     if begun != len(ids):
         raise Overtaken
 
@@ -231,14 +297,15 @@ def give_up(message_id: uuid.UUID, lease_token: uuid.UUID, *, now: datetime) -> 
     """What could not be released although it was not taken: unconfirmed, if it is still `sending` under this lease."""
     with transaction.atomic():
         rows = _locked(Message.objects.filter(pk=message_id, status=Status.SENDING, lease_token=lease_token))
-        _learn(rows, {message_id: Fact(Status.UNCONFIRMED, now)}, now)
+        _learn(rows, {message_id: (Fact(Status.UNCONFIRMED, now),)}, now)
 
 
 def enqueue_scheduled(now: datetime, limit: int = 500) -> int:
     """Give scheduled texts that are due their place in their conversation. How many; at most `limit` a call."""
     with transaction.atomic():
-        due = Message.objects.filter(status=Status.SCHEDULED, due_at__lte=now)
-        rows = _locked_if_free(due, "due_at", limit)
+        due = Message.objects.filter(status=Status.SCHEDULED, due_at__lte=now).order_by("due_at")
+        free = due.select_for_update(no_key=True, skip_locked=True).only("id", "conversation_id", "number_id", "due_at")
+        rows = list(free[:limit])
         conversations = _conversations_locked(rows)
         for row in sorted(rows, key=lambda row: (row.due_at, row.pk)):
             seq = _next_seq(conversations, row)
@@ -270,68 +337,68 @@ def _settle(texts: QuerySet[Message], fact: Fact, now: datetime, limit: int | No
     with transaction.atomic():
         waiting = texts.filter(IS_WAITING, direction=Direction.OUTBOUND)
         rows = _locked(waiting) if limit is None else _locked_if_free(waiting, "due_at", limit)
-        return _learn(rows, {row.pk: fact for row in rows}, now)
+        return _learn(rows, {row.id: (fact,) for row in rows}, now)
 
 
-def _locked(texts: QuerySet[Message]) -> list[Message]:
+def _locked(texts: QuerySet[Message]) -> list[Row]:
     """The rows, locked in order of id. Where there are no row locks (SQLite) the transaction is the only writer."""
-    return list(texts.select_for_update(no_key=True).only(*_COLUMNS).order_by("pk"))
+    return _rows(texts.select_for_update(no_key=True).order_by("pk"))
 
 
-def _locked_if_free(texts: QuerySet[Message], order: str, limit: int) -> list[Message]:
+def _locked_if_free(texts: QuerySet[Message], order: str, limit: int) -> list[Row]:
     """The first rows, by the column that an index has them in; those that others hold are skipped, nobody waits."""
-    free = texts.select_for_update(no_key=True, skip_locked=True).only(*_COLUMNS, "due_at")
-    return list(free.order_by(order)[:limit])
+    return _rows(texts.select_for_update(no_key=True, skip_locked=True).order_by(order)[:limit])
 
 
-def _learn(rows: Collection[Message], facts: Mapping[uuid.UUID, Fact], now: datetime) -> set[uuid.UUID]:
+def _rows(texts: QuerySet[Message]) -> list[Row]:
+    return [Row._make(row) for row in texts.values_list(*_KNOWN)]
+
+
+def _learn(rows: Collection[Row], facts: Mapping[uuid.UUID, Iterable[Fact]], now: datetime) -> set[uuid.UUID]:
     """Write what locked rows learn; touch the conversations where it shows, and look again where a line moved on."""
-    changes = {row.pk: learned(row, facts[row.pk]) for row in rows}
-    _write(rows, changes)
-    outcomes.note(_moves(rows, changes))
-    shown = [row for row in rows if changes[row.pk].keys() - {"carrier_message_id"}]
-    touch({row.conversation_id for row in shown if row.conversation_id}, now)
-    moved = [row for row in rows if changes[row.pk].get("status", row.status) != row.status]
-    _look_at_followers({row.number_id for row in moved if row.status in IN_LINE}, now)
-    return {row.pk for row in moved}
+    ends = [(row, _end(row, facts[row.id])) for row in rows]
+    changed = [(row, end) for row, end in ends if end != row]
+    _write(changed)
+    outcomes.note(_moves(changed))
+    shown = {row.conversation_id for row, end in changed if _shows(row, end)}
+    touch(distinct(shown), now)
+    moved = [row for row, end in changed if end.status != row.status]
+    look_at_followers({row.number_id for row in moved if row.status in IN_LINE}, now)
+    return {row.id for row in moved}
 
 
-def _moves(rows: Iterable[Message], changes: Mapping[uuid.UUID, dict[str, Any]]) -> list[outcomes.Move]:
-    """Where a status, or its reason, is another than before. The rows still say what they were read with."""
+def _end(row: Row, facts: Iterable[Fact]) -> Row:
+    """The row as it is once it learned these facts, in whatever order."""
+    for fact in facts:
+        changes = learned(row, fact)
+        if changes:
+            row = row._replace(**changes)
+    return row
+
+
+def _shows(row: Row, end: Row) -> bool:
+    """Whether more is another than the carrier's id, which nobody sees."""
+    return row._replace(carrier_message_id=end.carrier_message_id) != end
+
+
+def _moves(changed: Iterable[tuple[Row, Row]]) -> list[outcomes.Move]:
+    """Where a status, or its reason, is another than before."""
     return [
-        (row, row.status, row.reason, change["status"], change["reason"])
-        for row in rows
-        if "status" in (change := changes[row.pk])
+        (row, row.status, row.reason, end.status, end.reason)
+        for row, end in changed
+        if (row.status, row.reason) != (end.status, end.reason)
     ]
 
 
-def _look_at_followers(number_ids: Collection[uuid.UUID], now: datetime) -> None:
+def look_at_followers(number_ids: Collection[uuid.UUID], now: datetime) -> None:
     """Where a text left the line, the one behind it may be next: look again at numbers with more to send."""
     if number_ids:
-        waiting = Message.objects.filter(
-            number_id=OuterRef("pk"), status=Status.QUEUED, due_at__lte=now, due_at__gte=now - TOO_OLD_AFTER
-        )
-        numbers = SendingNumber.objects.filter(Exists(waiting), pk__in=number_ids)
-        pacing.look_again(list(numbers.values_list("pk", flat=True)), now)
+        found = _FOLLOWED.rows(ids=number_ids, now=now, oldest=now - TOO_OLD_AFTER)
+        pacing.look_again_at_locked([number_id for (number_id,) in found], now)
 
 
-def _write(rows: Iterable[Message], changes: Mapping[uuid.UUID, dict[str, Any]]) -> None:
-    """One UPDATE for all rows that learn the same, compare-and-set on the status they had."""
-    alike: dict[Any, list[uuid.UUID]] = defaultdict(list)
-    for row in rows:
-        shared = {name: value for name, value in changes[row.pk].items() if name != "carrier_message_id"}
-        if changes[row.pk]:
-            alike[row.status, tuple(shared.items())].append(row.pk)
-    for (status, shared), ids in alike.items():
-        values = dict(shared) | _carrier_ids({pk: changes[pk] for pk in ids})
-        if Message.objects.filter(pk__in=ids, status=status).update(**values) != len(ids):
-            raise Overtaken
-
-
-def _carrier_ids(changes: Mapping[uuid.UUID, dict[str, Any]]) -> dict[str, Any]:
-    """Each row's own carrier id, as one expression."""
-    named = {pk: change["carrier_message_id"] for pk, change in changes.items() if "carrier_message_id" in change}
-    if not named:
-        return {}
-    whens = [When(pk=pk, then=Value(identifier)) for pk, identifier in named.items()]
-    return {"carrier_message_id": Case(*whens, default=F("carrier_message_id"))}
+def _write(changed: Collection[tuple[Row, Row]]) -> None:
+    """One UPDATE, compare-and-set on the status that each row had."""
+    rows = [(row.id, row.status, *end[len(_WHOSE) :]) for row, end in changed]
+    if _WRITE.write(rows) != len(rows):
+        raise Overtaken

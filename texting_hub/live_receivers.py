@@ -12,7 +12,7 @@ from django.dispatch import receiver
 from messaging.changes import ConversationChange, conversation_changed
 from provisioning.changes import Change, changed
 from provisioning.models import Session
-from texting_hub.live_redis import CONVERSATION, STANDING, organization_channel, publish, user_channel
+from texting_hub.live_redis import CONVERSATION, STANDING, organization_channel, publish, publish_all, user_channel
 
 CONCERNS_ONE_USER = {"user"}
 MANY = 20
@@ -22,14 +22,13 @@ CONCERNS_EVERYONE = {"organization", "location", "phonenumber", "brand", "campai
 
 
 @receiver(conversation_changed, dispatch_uid="live_conversation")
-def pass_on_conversation(change: ConversationChange, **kwargs: Any) -> None:
-    """To every browser of the conversation's user."""
-    publish(
-        user_channel(change.user_id),
-        CONVERSATION,
-        id=str(change.conversation_id),
-        changed_at=change.changed_at.isoformat(),
-    )
+def pass_on_conversations(changes: Sequence[ConversationChange], **kwargs: Any) -> None:
+    """To every browser of the conversations' users; one exchange with Redis for a whole batch of the relay."""
+    publish_all([(user_channel(change.user_id), CONVERSATION, _ids_of(change)) for change in changes])
+
+
+def _ids_of(change: ConversationChange) -> dict[str, str]:
+    return {"id": str(change.conversation_id), "changed_at": change.changed_at.isoformat()}
 
 
 @receiver(changed, dispatch_uid="live_standing")

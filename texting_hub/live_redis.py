@@ -11,7 +11,7 @@ import contextlib
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,6 +27,9 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 logger = structlog.get_logger(__name__)
+
+News = tuple[str, str, Mapping[str, str]]
+"""A channel, an event, and the ids it is about."""
 
 PREFIX = "live:"
 CONVERSATION = "conversation"
@@ -64,10 +67,17 @@ class Publisher:
 
     def publish(self, channel: str, event: str, **ids: str) -> None:
         """Ids only: a body never travels here."""
+        self.publish_all([(channel, event, ids)])
+
+    def publish_all(self, news: Sequence[News]) -> None:
+        """All of it in one exchange."""
         if time.monotonic() < self._silent_until:
             return
         try:
-            self._redis.publish(channel, orjson.dumps({"event": event, **ids}))
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for channel, event, ids in news:
+                    pipeline.publish(channel, orjson.dumps({"event": event, **ids}))
+                pipeline.execute()
         except (RedisError, OSError) as error:
             self._silent_until = time.monotonic() + SILENCE_AFTER_FAILURE_SECONDS
             logger.warning("live_publish_failed", error=type(error).__name__)
@@ -80,8 +90,13 @@ def _publisher(url: str) -> Publisher:
 
 def publish(channel: str, event: str, **ids: str) -> None:
     """`Publisher.publish` through this process's one publisher; nothing without Redis."""
-    if settings.REDIS_URL:
-        _publisher(settings.REDIS_URL).publish(channel, event, **ids)
+    publish_all([(channel, event, ids)])
+
+
+def publish_all(news: Sequence[News]) -> None:
+    """`Publisher.publish_all` through this process's one publisher; nothing without Redis."""
+    if settings.REDIS_URL and news:
+        _publisher(settings.REDIS_URL).publish_all(news)
 
 
 class Mailbox:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -70,8 +71,8 @@ def test_reading_is_told_to_the_users_other_windows(
 ) -> None:
     told: list[ConversationChange] = []
 
-    def listen(change: ConversationChange, **kwargs: Any) -> None:
-        told.append(change)
+    def listen(changes: Sequence[ConversationChange], **kwargs: Any) -> None:
+        told.extend(changes)
 
     conversation_changed.connect(listen)
     try:

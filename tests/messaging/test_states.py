@@ -149,7 +149,7 @@ def test_a_visible_change_touches_and_announces_the_conversation_once(
 ) -> None:
     text = sending(conversation)
     heard: list[Any] = []
-    conversation_changed.connect(listener := lambda change, **_: heard.append(change))
+    conversation_changed.connect(listener := lambda changes, **_: heard.extend(changes))
     try:
         with django_capture_on_commit_callbacks(execute=True):
             states.advance(text.pk, FACTS["delivered"], now=after(50))

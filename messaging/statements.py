@@ -1,0 +1,154 @@
+"""SQL of the relay's hot path, written once for both databases and never built anew.
+
+Building a statement with the ORM takes longer than running it when it names a hundred rows, each with values of its
+own. Here the text of a statement is made once a process and never changes: any number of ids travels as one array
+(Postgres) or one JSON text (SQLite), and so do rows to be written.
+
+    DUE = Statement("SELECT id, due_at FROM messaging_message WHERE id {in ids} ORDER BY id {lock}",
+                    answers={"id": "uuid", "due_at": "time"})
+    DUE.rows(ids=[...])
+
+`{in NAME}` is a list of ids; `{lock}`, `{lock of x}` and `{lock free of x}` lock rows where there are row locks, and
+nothing on SQLite, whose transactions are single writers; `{given}` is a table of the rows handed to `write`;
+`{by INDEX}` tells SQLite which partial index serves, as it finds few of them by itself. Values are always parameters;
+what stands in a statement are names of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.db import connection
+
+_LISTED: Final = re.compile(r"\{in (\w+)\}")
+_INDEXED: Final = re.compile(r"\{by (\w+)\}")
+_LOCK: Final = re.compile(r"\{lock( free)?(?: of (\w+))?\}")
+_TYPES: Final = {
+    "uuid": "uuid", "time": "timestamptz", "text": "text", "int": "bigint", "float": "float8", "bool": "boolean",
+    "day": "date",
+}  # fmt: skip
+
+
+def _time_from_sqlite(value: datetime | str) -> datetime:
+    """A column is a time in UTC that does not say so; what a statement computed is its text."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=UTC)
+
+
+_FROM_SQLITE: Final[dict[str, Callable[[Any], Any]]] = {
+    "uuid": uuid.UUID,
+    "time": _time_from_sqlite,
+    "bool": bool,
+}
+"""How SQLite's texts and numbers become what Postgres answers with."""
+
+
+class Statement:
+    """One statement: `answers` names the columns that come back and their kinds, `given` those of `{given}`.
+
+    Kinds: uuid, time, day, text, int, float, bool.
+    """
+
+    def __init__(
+        self, sql: str, *, answers: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None
+    ) -> None:
+        self._sql = sql
+        self._answers = list((answers or {}).values())
+        self._given = dict(given or {})
+        self._spelled: dict[str, str] = {}
+
+    def rows(self, **values: Any) -> list[tuple[Any, ...]]:
+        """What a SELECT answers; ids and times are what Python has for them, on both databases."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._text(), self._parameters(values))
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found if connection.vendor == "postgresql" else [self._read(row) for row in found]
+
+    def run(self, **values: Any) -> int:
+        """How many rows it changed."""
+        with connection.cursor() as cursor:
+            cursor.execute(self._text(), self._parameters(values))
+            return int(cursor.rowcount)
+
+    def write(self, rows: Collection[tuple[Any, ...]], **values: Any) -> int:
+        """Run it with these rows as `{given}`, each a tuple in the order of `given`; how many rows it changed."""
+        if not rows:
+            return 0
+        return self.run(**values, **self._given_parameters(rows))
+
+    def _text(self) -> str:
+        vendor = connection.vendor
+        if vendor not in self._spelled:
+            self._spelled[vendor] = self._spell(vendor)
+        return self._spelled[vendor]
+
+    def _spell(self, vendor: str) -> str:
+        sql = self._sql.replace("{given}", _given_table(self._given, vendor))
+        sql = _LOCK.sub(lambda found: _lock(found, vendor), sql)
+        sql = _INDEXED.sub("INDEXED BY \\1" if vendor == "sqlite" else "", sql)
+        listed = "= ANY(%(\\1)s)" if vendor == "postgresql" else "IN (SELECT value FROM json_each(%(\\1)s))"
+        return _LISTED.sub(listed, sql)
+
+    def _parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        if connection.vendor == "postgresql":
+            return {name: _listed(value) for name, value in values.items()}
+        return {name: _for_sqlite(value) for name, value in values.items()}
+
+    def _given_parameters(self, rows: Collection[tuple[Any, ...]]) -> dict[str, Any]:
+        if connection.vendor == "postgresql":
+            columns = zip(*rows, strict=True)
+            return {f"given_{name}": list(column) for name, column in zip(self._given, columns, strict=True)}
+        return {"given": json.dumps([[_plain(value) for value in row] for row in rows])}
+
+    def _read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            value if value is None or kind not in _FROM_SQLITE else _FROM_SQLITE[kind](value)
+            for value, kind in zip(row, self._answers, strict=True)
+        )
+
+
+def _lock(found: re.Match[str], vendor: str) -> str:
+    if vendor != "postgresql":
+        return ""
+    return f"FOR NO KEY UPDATE{f' OF {found[2]}' if found[2] else ''}{' SKIP LOCKED' if found[1] else ''}"
+
+
+def _given_table(given: Mapping[str, str], vendor: str) -> str:
+    if not given:
+        return ""
+    if vendor == "postgresql":
+        arrays = ", ".join(f"%(given_{name})s::{_TYPES[kind]}[]" for name, kind in given.items())
+        return f"unnest({arrays}) AS given({', '.join(given)})"
+    columns = ", ".join(f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(given))
+    return f"(SELECT {columns} FROM json_each(%(given)s)) AS given"  # noqa: S608  (names of ours)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, (str, bytes))
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if _is_list(value) else value
+
+
+def _for_sqlite(value: Any) -> Any:
+    return json.dumps([_plain(one) for one in value]) if _is_list(value) else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """As Django stores it on SQLite: ids as 32 hexadecimal digits, times as text in UTC."""
+    if isinstance(value, uuid.UUID):
+        return value.hex
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """Each value once, without None; in no order."""
+    return [value for value in set(values) if value is not None]
