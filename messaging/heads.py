@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -19,15 +19,23 @@ from messaging.models import Message
 from messaging.states import TOO_OLD_AFTER
 
 
+class Head(NamedTuple):
+    """A text that is the next of its conversation, and the segments it takes."""
+
+    id: uuid.UUID
+    segments: int
+
+
 @dataclass(frozen=True, slots=True)
 class Heads:
     """Of one number: texts at the head of their conversation that may go now, those due first in front.
 
-    `later` are the times at which more comes up: a text falls due, or may be tried again.
+    Of what people wrote, answers to a text of the last 24 hours stand before everything else. `later` are the times at
+    which more comes up: a text falls due, or may be tried again.
     """
 
-    automatic: list[uuid.UUID]
-    people: list[uuid.UUID]
+    automatic: list[Head]
+    people: list[Head]
     later: list[datetime]
 
 
@@ -55,17 +63,22 @@ def _spelled(query: str) -> str:
     return query
 
 
-def _read(automatic: str | None, people: str | None, *later: datetime | str | None) -> Heads:
+def _read(automatic: str | None, prompt: str | None, others: str | None, *later: datetime | str | None) -> Heads:
     times = [clock.aware(at) for at in later if at is not None]
-    return Heads(automatic=_ids(automatic), people=_ids(people), later=times)
+    return Heads(automatic=_heads(automatic), people=_heads(prompt) + _heads(others), later=times)
 
 
-def _ids(joined: str | None) -> list[uuid.UUID]:
-    return [uuid.UUID(one) for one in joined.split(",")] if joined else []
+def _heads(joined: str | None) -> list[Head]:
+    found = (one.split(":") for one in joined.split(",")) if joined else ()
+    return [Head(uuid.UUID(identifier), int(segments)) for identifier, segments in found]
 
 
 _SPELLINGS: Final = {
-    "{joined}": {"postgresql": "STRING_AGG(head.id::text, ',')", "sqlite": "GROUP_CONCAT(head.id, ',')"},
+    "{joined}": {
+        "postgresql": "STRING_AGG(head.id::text || ':' || head.segments, ',')",
+        "sqlite": "GROUP_CONCAT(head.id || ':' || head.segments, ',')",
+    },
+    "{by prompt}": {"postgresql": "", "sqlite": "INDEXED BY messages_prompt"},
     "{by waiting}": {"postgresql": "", "sqlite": "INDEXED BY messages_waiting"},
     "{by automatic}": {"postgresql": "", "sqlite": "INDEXED BY messages_automatic"},
     "{by in line}": {"postgresql": "", "sqlite": "INDEXED BY messages_in_line"},
@@ -83,13 +96,18 @@ _MAY_GO: Final = """
 _QUERY: Final = f"""
 SELECT number.number_id,
 (SELECT {{joined}} FROM (
-    SELECT m.id FROM messaging_message m {{by automatic}}
+    SELECT m.id, m.segments FROM messaging_message m {{by automatic}}
     WHERE m.number_id = number.number_id AND m.kind = 'automatic' AND {_MAY_GO}
     ORDER BY m.due_at, m.id LIMIT %(automatic)s
 ) head),
 (SELECT {{joined}} FROM (
-    SELECT m.id FROM messaging_message m {{by waiting}}
-    WHERE m.number_id = number.number_id AND m.kind = 'person' AND {_MAY_GO}
+    SELECT m.id, m.segments FROM messaging_message m {{by prompt}}
+    WHERE m.number_id = number.number_id AND m.kind = 'person' AND m.prompt AND {_MAY_GO}
+    ORDER BY m.due_at, m.id LIMIT %(people)s
+) head),
+(SELECT {{joined}} FROM (
+    SELECT m.id, m.segments FROM messaging_message m {{by waiting}}
+    WHERE m.number_id = number.number_id AND m.kind = 'person' AND NOT m.prompt AND {_MAY_GO}
     ORDER BY m.due_at, m.id LIMIT %(people)s
 ) head),
 (

@@ -8,11 +8,11 @@ campaign, account or number is paused: the text keeps waiting until it is too ol
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from messaging.models import Conversation, Message, SendingNumber
 from messaging.models.messages import BlockedBy, Direction, Kind, Status
 from messaging.reasons import Reason
 from messaging.segments import Segmentation, measure
+from messaging.senders import Sender
 from provisioning.eligibility import Standing, standings
 from provisioning.models import User
 from provisioning.refusals import Refusal
@@ -154,42 +155,58 @@ _SEND, _HOLD = Verdict(Action.SEND), Verdict(Action.HOLD)
 class _Facts:
     """What is read, in three queries, about a batch of locked texts."""
 
-    numbers: dict[uuid.UUID, SendingNumber]
+    senders: Mapping[uuid.UUID, Sender]
     standings: dict[uuid.UUID, Standing]
     opted_out: set[tuple[uuid.UUID, str]]
 
 
-def judge(texts: Collection[Message], numbers: dict[uuid.UUID, SendingNumber]) -> dict[uuid.UUID, Verdict]:
-    """A verdict for each locked text. `numbers` (with number and account) must have been read after the lock."""
+class Judged(Protocol):
+    """What is looked at of a locked text."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def user_id(self) -> uuid.UUID | None: ...
+    @property
+    def number_id(self) -> uuid.UUID: ...
+    @property
+    def counterpart(self) -> str: ...
+    @property
+    def accepted_at(self) -> datetime: ...
+
+
+def judge(texts: Collection[Judged], senders: Mapping[uuid.UUID, Sender]) -> dict[uuid.UUID, Verdict]:
+    """A verdict for each locked text. `senders` must have been read after the lock."""
     written = [text for text in texts if text.kind == Kind.PERSON]
     facts = _Facts(
-        numbers=numbers,
+        senders=senders,
         standings=standings({text.user_id for text in written if text.user_id}),
         opted_out=optouts.opted_out_pairs({(text.number_id, text.counterpart) for text in written}),
     )
-    return {text.pk: _verdict(text, facts) for text in texts}
+    return {text.id: _verdict(text, facts) for text in texts}
 
 
-def _verdict(text: Message, facts: _Facts) -> Verdict:
+def _verdict(text: Judged, facts: _Facts) -> Verdict:
     """Blocks come before holds: what is refused for good must not wait for a pause to end."""
     if not is_allowed(text.counterpart):
         return Verdict(Action.BLOCK, Reason.DESTINATION_NOT_ALLOWED)
-    sending = facts.numbers.get(text.number_id)
-    if sending is not None and sending.number.released_at is not None:
+    sender = facts.senders.get(text.number_id)
+    if sender is not None and sender.released_at is not None:
         return Verdict(Action.BLOCK, Reason.SENDER_NOT_ENABLED)  # It may be another customer's by now.
     if text.kind == Kind.PERSON:
-        verdict = _of_person(text, sending, facts)
+        verdict = _of_person(text, sender, facts)
         if verdict is not _SEND:
             return verdict
-    paused = sending is None or sending.paused or sending.carrier_account.paused
-    return _HOLD if paused else _SEND
+    return _HOLD if sender is None or sender.holds(text.accepted_at) else _SEND
 
 
-def _of_person(text: Message, sending: SendingNumber | None, facts: _Facts) -> Verdict:
+def _of_person(text: Judged, sender: Sender | None, facts: _Facts) -> Verdict:
     if (text.number_id, text.counterpart) in facts.opted_out:
         return Verdict(Action.BLOCK, Reason.OPTED_OUT)
     standing = facts.standings.get(text.user_id) if text.user_id else None
-    moved = sending is None or sending.number.user_id != text.user_id
+    moved = sender is None or sender.user_id != text.user_id
     if moved or standing is None or not standing.can_receive:
         return Verdict(Action.BLOCK, Reason.SENDER_NOT_ENABLED)
     return _SEND if standing.can_send else _HOLD

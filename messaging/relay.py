@@ -17,30 +17,32 @@ What must never happen, and what prevents it:
    stays the head. A slow answer holds up its own conversation and one connection, nothing else.
 4. A person is texted after a STOP committed. Dispatch locks first and reads opt-outs in a second statement.
 
-No transaction is open while a carrier is talked to. Database work and the wire take turns in one thread: while one
-batch is being written, answers to the others wait in their sockets.
+No transaction is open while a carrier is talked to. The wire has a thread of its own (transit.py); everything that
+touches the database happens in the relay's thread, so that a batch is written while the next one is on the wire.
+As many texts again as there are connections are dispatched ahead, or each connection would wait for a commit after each
+answer. They leave within the time of one answer; killed in between, they are `unconfirmed` although no byte left.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, transaction
 
 from messaging import clock, departures, health, leases, states
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
-from messaging.carriers.wire import Wire
+from messaging.changes import touch
 from messaging.departures import Departure
 from messaging.models.messages import Status
+from messaging.statements import distinct
 from messaging.states import Fact
+from messaging.transit import Answer, Outcome, Transit
 
 logger = structlog.get_logger(__name__)
 
@@ -51,20 +53,13 @@ SHIFT_SECONDS: Final = 3.0
 FIRST_RETRY: Final = timedelta(seconds=1)
 LONGEST_RETRY: Final = timedelta(minutes=1)
 LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
+SHOWN_AFTER_SECONDS: Final = 1.0
+"""A text that is not answered by then is shown as Sending; before, nobody could read the word."""
 
 Clock = Callable[[], datetime]
-Answer = Accepted | NotTaken | Refused | Unconfirmed
 _ANSWERED: Final[dict[type, str]] = {
     Accepted: "taken", Refused: "refused", NotTaken: "not_taken", Unconfirmed: "unknown",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one departure ended."""
-
-    departure: Departure
-    answer: Answer
 
 
 def run(now: Clock = clock.database_now) -> datetime | None:
@@ -74,15 +69,14 @@ def run(now: Clock = clock.database_now) -> datetime | None:
 
 
 class Relay:
-    """One worker: its connections, its event loop, and what it has on the wire. Belongs to one thread."""
+    """One worker: its wire, and what it has on it. Belongs to one thread."""
 
     def __init__(self, now: Clock = clock.database_now, *, connections: int = CONNECTIONS) -> None:
         self._now = now
-        self._connections = connections
-        self._runner = asyncio.Runner()
-        self._wire = Wire(timeout=settings.CARRIER_TIMEOUT_SECONDS)
-        self._on_the_wire: set[asyncio.Task[Outcome]] = set()
+        self._most = 2 * connections
+        self._transit = Transit(connections=connections, timeout=settings.CARRIER_TIMEOUT_SECONDS)
         self._unwritten: list[Outcome] = []
+        self._shown: set[uuid.UUID] = set()
 
     def __enter__(self) -> Relay:
         return self
@@ -91,9 +85,8 @@ class Relay:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back. What is still on the wire is cancelled, and lapses to `unconfirmed`."""
-        self._runner.run(self._wire.aclose())
-        self._runner.close()
+        """Give the connections back. What is still on the wire lapses to `unconfirmed`."""
+        self._transit.close()
 
     def run(self) -> datetime | None:
         """Work until nothing is due or the shift is over, and everything on the wire is answered; the next due time."""
@@ -101,30 +94,39 @@ class Relay:
         self._write()
         while True:
             began = time.monotonic() < shift_ends and self._begin()
-            if not self._on_the_wire and not began:
+            if not self._transit.in_flight and not began:
                 return leases.next_due_at()
             self._collect()
             self._write()
 
     def _begin(self) -> bool:
         """Lease, dispatch and start what there is room for. False: nothing is due, or there is no room."""
-        room, now = self._connections - len(self._on_the_wire), self._now()
+        room, now = self._most - self._transit.in_flight, self._now()
         lease = leases.take(now, room) if room and leases.is_any_due(now) else None
         if lease is None:
             return False
         if lease.message_ids:
             latest = time.monotonic() + settings.RELAY_LEASE_SECONDS - 2 * settings.CARRIER_TIMEOUT_SECONDS
-            loop = self._runner.get_loop()
-            for departure in departures.dispatch(lease, self._now()):
-                self._on_the_wire.add(loop.create_task(_send(departure, self._wire, latest)))
+            going = departures.dispatch(lease, self._now())
+            if going:
+                self._transit.hand_over(going, latest)
         return True
 
     def _collect(self) -> None:
-        """Wait for the next answer, and take all that have come."""
-        if self._on_the_wire:
-            done = self._runner.run(_first(self._on_the_wire))
-            self._on_the_wire -= done
-            self._unwritten += [task.result() for task in done]
+        """Wait for the next answers."""
+        if self._transit.in_flight:
+            self._unwritten += self._transit.collect(SHOWN_AFTER_SECONDS)
+            self._show_slow_ones()
+
+    def _show_slow_ones(self) -> None:
+        """Let open inboxes show Sending where an answer takes its time; once a text."""
+        slow = [one for one in self._transit.longer_than(SHOWN_AFTER_SECONDS) if one.message_id not in self._shown]
+        if slow:
+            with transaction.atomic():
+                touch(distinct(one.conversation_id for one in slow), self._now())
+            self._shown |= {one.message_id for one in slow}
+        elif not self._transit.in_flight:
+            self._shown.clear()
 
     def _write(self) -> None:
         """Write the outcomes. If the database fails they are kept for the next run, and the error goes up."""
@@ -134,28 +136,6 @@ class Relay:
             answered = [(outcome.departure.account_id, _ANSWERED[type(outcome.answer)]) for outcome in self._unwritten]
             self._unwritten = []
             health.note(answered, now)
-
-
-async def _first(tasks: Iterable[asyncio.Task[Outcome]]) -> set[asyncio.Task[Outcome]]:
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    return done
-
-
-async def _send(departure: Departure, wire: Wire, latest: float) -> Outcome:
-    """Hand one text to its carrier. Whatever an adapter raises beyond its contract may have come after the bytes."""
-    log = logger.bind(message=str(departure.message_id), attempt=departure.attempts)
-    if time.monotonic() > latest:
-        return Outcome(departure, NotTaken("TooLate"))
-    try:
-        answer: Answer = await departure.carrier.send(departure.text, wire)
-    except (NotTaken, Refused, Unconfirmed) as error:
-        answer = error
-    except Exception as error:
-        log.exception("carrier_adapter_failed")
-        answer = Unconfirmed(type(error).__name__)
-    if isinstance(answer, NotTaken | Unconfirmed):
-        log.warning("text_not_answered", outcome=type(answer).__name__, detail=answer.detail)
-    return Outcome(departure, answer)
 
 
 def settle(outcomes: list[Outcome], now: datetime) -> None:

@@ -20,7 +20,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from django.db import connection
@@ -40,7 +40,12 @@ def _time_from_sqlite(value: datetime | str) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
+def _day_from_sqlite(value: date | str) -> date:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
 _FROM_SQLITE: Final[dict[str, Callable[[Any], Any]]] = {
+    "day": _day_from_sqlite,
     "uuid": uuid.UUID,
     "time": _time_from_sqlite,
     "bool": bool,
@@ -146,6 +151,8 @@ def _plain(value: Any) -> Any:
         return value.hex
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, date):
+        return connection.ops.adapt_datefield_value(value)
     return value
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 
 from messaging.carriers.base import Carrier
 from messaging.carriers.simulator import SimulatedCarrier
-from messaging.models import CarrierAccount
 from provisioning import vault
 
 Maker = Callable[[str, Mapping[str, Any]], Carrier]
@@ -20,10 +20,27 @@ class UnknownCarrier(Exception):  # noqa: N818
     """An account names a carrier for which there is no adapter."""
 
 
-def adapter_for(account: CarrierAccount) -> Carrier:
+class Connected(Protocol):
+    """What an adapter is made of: the columns of a carrier account, or of a row that has them."""
+
+    @property
+    def carrier(self) -> str: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def sealed_credentials(self) -> str: ...
+
+
+def adapter_for(account: Connected) -> Carrier:
     """The adapter of an account, with its credentials. Raises UnknownCarrier, vault.Unreadable."""
     try:
         make = ADAPTERS[account.carrier]
     except KeyError:
         raise UnknownCarrier(account.carrier) from None
-    return make(account.base_url, vault.unseal(account.sealed_credentials))
+    return _made(make, account.base_url, account.sealed_credentials)
+
+
+@lru_cache(maxsize=256)
+def _made(make: Maker, base_url: str, sealed_credentials: str) -> Carrier:
+    """Kept by everything it is made of, so a changed account gets a new one: to unseal takes longer than to send."""
+    return make(base_url, vault.unseal(sealed_credentials))

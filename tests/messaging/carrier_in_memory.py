@@ -24,6 +24,7 @@ class CarrierInMemory:
         self.taken: list[OutboundText] = []
         self.tried: list[OutboundText] = []
         self.answer: Answer | None = None
+        self.at_once, self.most_at_once = 0, 0
         self.asked: list[list[str]] = []
         self.says: Callable[[str], CapabilityAnswer | None] = lambda e164: CapabilityAnswer(e164, "capable")
 
@@ -32,7 +33,10 @@ class CarrierInMemory:
         return self
 
     async def send(self, text: OutboundText, wire: Wire) -> Accepted:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0)
+        self.at_once -= 1
         self.tried.append(text)
         accepted = self.answer(text) if self.answer else Accepted(f"c-{text.message_id}")
         self.taken.append(text)

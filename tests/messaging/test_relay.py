@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError
 
-from messaging import departures, leases, optouts, relay, states
+from messaging import departures, leases, optouts, relay, states, transit
 from messaging.carriers.base import Accepted, NotTaken, OutboundText, Refused, Unconfirmed
 from messaging.compose import compose
 from messaging.models import CarrierAccount, CarrierBatch, Conversation, Message, Receipt, SendingNumber
@@ -321,12 +321,13 @@ def test_no_more_texts_are_on_the_wire_than_there_are_connections(
     SendingNumber.objects.update(texts_a_minute=100_000, burst=1000)
     for place in range(12):
         write(user, to=person(place))
-    with Relay(clock, connections=5) as worker:
+    with Relay(clock, connections=2) as worker:
         assert worker._begin()
-        assert len(worker._on_the_wire) == 5
+        assert Message.objects.filter(status="sending").count() == 4  # One on each connection, and one behind it.
         assert not worker._begin()
         worker.run()
     assert len(carrier.taken) == 12
+    assert carrier.most_at_once == 2
 
 
 # The second look
@@ -540,11 +541,10 @@ def test_a_worker_that_slept_past_its_lease_dispatches_nothing(user: User, clock
 def test_a_worker_that_slept_after_sending_was_committed_sends_no_byte(
     user: User, worker: Relay, carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = write(user)
+    text, much_later = write(user), time.monotonic() + 61
+    monkeypatch.setattr(transit, "time", SimpleNamespace(monotonic=lambda: much_later))
     assert worker._begin()
     sweep(clock.forward(61))
-    much_later = time.monotonic() + 61
-    monkeypatch.setattr(relay, "time", SimpleNamespace(monotonic=lambda: much_later))
     worker._collect()
     worker._write()
     assert (carrier.tried, status(text)) == ([], "unconfirmed")
