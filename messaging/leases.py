@@ -83,7 +83,7 @@ _DUE: Final = Statement(
     LEFT JOIN provisioning_brand brand ON brand.id = campaign.brand_id
     WHERE number.backlog = %(backlog)s AND number.next_due_at IS NOT NULL AND number.next_due_at <= %(now)s
     AND NOT number.paused AND NOT account.paused
-    ORDER BY number.next_due_at, number.number_id LIMIT %(most)s {lock free of number}
+    ORDER BY number.next_due_at LIMIT %(most)s {lock free of number}
     """,
     answers={
         "number_id": "uuid", "tokens": "float", "tokens_at": "time", "texts_a_minute": "float", "burst": "int",
@@ -178,14 +178,10 @@ def take(now: datetime, room: int) -> Lease | None:
 
 
 def next_due_at() -> datetime | None:
-    """When the next number has something to do."""
-    return (
-        _unpaused()
-        .filter(next_due_at__isnull=False)
-        .order_by("next_due_at")
-        .values_list("next_due_at", flat=True)
-        .first()
-    )
+    """When the next number has something to do. Each of the two looks is at the first entry of its index."""
+    due = _unpaused().filter(next_due_at__isnull=False).order_by("next_due_at").values_list("next_due_at", flat=True)
+    found = (due.filter(backlog=backlog).first() for backlog in (False, True))
+    return min((at for at in found if at is not None), default=None)
 
 
 def is_any_due(now: datetime) -> bool:

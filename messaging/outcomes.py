@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from django.db import transaction
 from django.db.models import Count, F, Max, Sum
@@ -19,6 +19,7 @@ from django.db.models.functions import TruncDate
 
 from messaging.models import DailyCount, Message, OrganizationDay, OutcomeDay, OutcomeDelta
 from messaging.models.messages import Direction, Kind, Status
+from messaging.statements import Statement
 from provisioning.models import Organization
 
 COUNTED: Final = (
@@ -27,9 +28,28 @@ COUNTED: Final = (
 )  # fmt: skip
 """What is neither waiting nor on the wire."""
 
-Move = tuple[Message, str, str, str, str]
+
+class Counted(Protocol):
+    """What is looked at of a text."""
+
+    @property
+    def organization_id(self) -> uuid.UUID: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def accepted_at(self) -> datetime: ...
+
+
+Move = tuple[Counted, str, str, str, str]
 """A text, its status and reason before, its status and reason from now on."""
 
+_APPEND: Final = Statement(
+    """
+    INSERT INTO messaging_outcomedelta (organization_id, day, status, reason, amount)
+    SELECT organization_id, day, status, reason, amount FROM {given} WHERE 1 = 1
+    """,
+    given={"organization_id": "uuid", "day": "day", "status": "text", "reason": "text", "amount": "int"},
+)
 BATCH: Final = 10_000
 _AMOUNTS: Final = ("accepted", "segments", "received", "withheld")
 
@@ -42,13 +62,7 @@ def note(moves: Iterable[Move]) -> None:
             day = text.accepted_at.astimezone(UTC).date()
             amounts[text.organization_id, day, old, old_reason] -= 1
             amounts[text.organization_id, day, new, new_reason] += 1
-    deltas = [
-        OutcomeDelta(organization_id=organization_id, day=day, status=status, reason=reason, amount=amount)
-        for (organization_id, day, status, reason), amount in amounts.items()
-        if amount and status in COUNTED
-    ]
-    if deltas:
-        OutcomeDelta.objects.bulk_create(deltas)
+    _APPEND.write([(*key, amount) for key, amount in amounts.items() if amount and key[2] in COUNTED])
 
 
 def fold(limit: int = BATCH) -> int:

@@ -101,15 +101,16 @@ class Relay:
 
     def _begin(self) -> bool:
         """Lease, dispatch and start what there is room for. False: nothing is due, or there is no room."""
-        room, now = self._most - self._transit.in_flight, self._now()
+        room = self._most - self._transit.in_flight
+        # Read before the lease is: however long both commits take, no byte leaves after it ran out.
+        latest = time.monotonic() + settings.RELAY_LEASE_SECONDS - 2 * settings.CARRIER_TIMEOUT_SECONDS
+        now = self._now()
         lease = leases.take(now, room) if room and leases.is_any_due(now) else None
         if lease is None:
             return False
-        if lease.message_ids:
-            latest = time.monotonic() + settings.RELAY_LEASE_SECONDS - 2 * settings.CARRIER_TIMEOUT_SECONDS
-            going = departures.dispatch(lease, self._now())
-            if going:
-                self._transit.hand_over(going, latest)
+        going = departures.dispatch(lease, now) if lease.message_ids else []
+        if going:
+            self._transit.hand_over(going, latest)
         return True
 
     def _collect(self) -> None:

@@ -257,6 +257,10 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(condition=models.Q(('in_reply_to__isnull', False)), fields=['in_reply_to'], name='messages_answering'),
         ),
+        migrations.RemoveIndex(
+            model_name='sendingnumber',
+            name='sending_numbers_due',
+        ),
         migrations.AddIndex(
             model_name='sendingnumber',
             index=models.Index(condition=models.Q(('next_due_at__isnull', False)), fields=['backlog', 'next_due_at'], name='sending_numbers_turns'),

@@ -90,10 +90,6 @@ class SendingNumber(models.Model):
                 fields=["backlog", "next_due_at"], condition=models.Q(next_due_at__isnull=False),
                 name="sending_numbers_turns",
             ),
-            # When the next number is due, backlog or not; and those that should have gone minutes ago.
-            models.Index(
-                fields=["next_due_at"], condition=models.Q(next_due_at__isnull=False), name="sending_numbers_due"
-            ),
         ]  # fmt: skip
 
     def __str__(self) -> str:
