@@ -16,6 +16,7 @@ from django.db import connection
 
 from messaging import clock
 from messaging.models import Message
+from messaging.statements import id_of
 from messaging.states import TOO_OLD_AFTER
 
 
@@ -70,7 +71,7 @@ def _read(automatic: str | None, prompt: str | None, others: str | None, *later:
 
 def _heads(joined: str | None) -> list[Head]:
     found = (one.split(":") for one in joined.split(",")) if joined else ()
-    return [Head(uuid.UUID(identifier), int(segments)) for identifier, segments in found]
+    return [Head(id_of(identifier), int(segments)) for identifier, segments in found]
 
 
 _SPELLINGS: Final = {

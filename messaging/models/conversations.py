@@ -26,9 +26,10 @@ class Conversation(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="conversations")
-    number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="conversations")
+    # Without indexes of their own: those below begin with the user, and nobody looks for the others alone.
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+", db_index=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="conversations", db_index=False)
+    number = models.ForeignKey(PhoneNumber, on_delete=models.PROTECT, related_name="conversations", db_index=False)
     own_e164 = models.CharField(max_length=16)
     counterpart = models.CharField(max_length=16)
     last_seq = models.PositiveBigIntegerField(default=0)
