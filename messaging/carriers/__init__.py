@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from messaging.carriers.bandwidth import BandwidthCarrier
 from messaging.carriers.base import Carrier
 from messaging.carriers.simulator import SimulatedCarrier
+from messaging.carriers.twilio import TwilioCarrier
 from messaging.models import CarrierAccount
 from provisioning import vault
 
 Maker = Callable[[str, Mapping[str, Any]], Carrier]
 """Makes an adapter of an account's base URL and its unsealed credentials."""
 
-ADAPTERS: dict[str, Maker] = {"simulator": SimulatedCarrier}
+ADAPTERS: dict[str, Maker] = {
+    "simulator": SimulatedCarrier,
+    "twilio": TwilioCarrier,
+    "bandwidth": BandwidthCarrier,
+}
 
 
 class UnknownCarrier(Exception):  # noqa: N818
