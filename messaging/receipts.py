@@ -76,7 +76,8 @@ def _receipt(account: CarrierAccount, event: ReceiptEvent, now: datetime) -> Rec
 
 def fingerprint(event: ReceiptEvent) -> str:
     """The same for a receipt that is sent again. Of one that we do not understand, every byte counts."""
-    said = [event.our_reference, event.carrier_message_id, event.claim, event.code, event.at.isoformat()]
+    at = event.at.isoformat() if event.timed else ""
+    said = [event.our_reference, event.carrier_message_id, event.claim, event.code, at]
     if event.claim not in CLAIMS:
         said.append(event.raw)
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()

@@ -35,7 +35,7 @@ import structlog
 from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 
-from messaging import clock, departures, health, leases, states
+from messaging import clock, departures, exchange_log, leases, states
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.changes import touch
 from messaging.departures import Departure
@@ -57,9 +57,6 @@ SHOWN_AFTER_SECONDS: Final = 1.0
 """A text that is not answered by then is shown as Sending; before, nobody could read the word."""
 
 Clock = Callable[[], datetime]
-_ANSWERED: Final[dict[type, str]] = {
-    Accepted: "taken", Refused: "refused", NotTaken: "not_taken", Unconfirmed: "unknown",
-}  # fmt: skip
 
 
 def run(now: Clock = clock.database_now) -> datetime | None:
@@ -132,11 +129,10 @@ class Relay:
     def _write(self) -> None:
         """Write the outcomes. If the database fails they are kept for the next run, and the error goes up."""
         if self._unwritten:
-            now = self._now()
-            settle(self._unwritten, now)
-            answered = [(outcome.departure.account_id, _ANSWERED[type(outcome.answer)]) for outcome in self._unwritten]
+            ended, now = self._unwritten, self._now()
+            settle(ended, now)
             self._unwritten = []
-            health.note(answered, now)
+            exchange_log.note(ended, now)
 
 
 def settle(outcomes: list[Outcome], now: datetime) -> None:

@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
+from messaging.carriers.exchanges import Exchange, recording
 from messaging.carriers.wire import Wire
 from messaging.departures import Departure
 
@@ -35,11 +36,12 @@ A_FEW: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one departure ended, and after how many seconds."""
+    """How one departure ended, after how many seconds, and what was said meanwhile."""
 
     departure: Departure
     answer: Answer
     seconds: float = 0.0
+    exchanges: tuple[Exchange, ...] = ()
 
 
 class Transit:
@@ -126,8 +128,9 @@ class Transit:
         while True:
             departure, latest = await self._waiting.get()
             began = time.monotonic()
-            answer = await sent(departure, wire, latest)
-            self._answers.put(Outcome(departure, answer, time.monotonic() - began))
+            with recording() as exchanges:
+                answer = await sent(departure, wire, latest)
+            self._answers.put(Outcome(departure, answer, time.monotonic() - began, tuple(exchanges)))
 
 
 async def sent(departure: Departure, wire: Wire, latest: float) -> Answer:

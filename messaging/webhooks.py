@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -86,6 +87,7 @@ def _received(request: HttpRequest, account_id: uuid.UUID, body: bytes) -> HttpR
 
 def _of_account(account: CarrierAccount, webhook: WebhookRequest) -> HttpResponse:
     carrier, now = adapter_for(account), clock.database_now()
+    webhook = replace(webhook, received_at=now)
     if not carrier.verify(webhook, now):
         CarrierAccount.objects.filter(pk=account.pk).update(rejected_webhooks=F("rejected_webhooks") + 1)
         logger.warning("webhook_refused", account=str(account.pk))
@@ -95,7 +97,9 @@ def _of_account(account: CarrierAccount, webhook: WebhookRequest) -> HttpRespons
     except MalformedWebhook as error:
         logger.warning("webhook_malformed", account=str(account.pk), error=str(error))
         return _answer(400, "malformed")
-    return _again() if _accept(account, events, now) else _answer(200, "ok")
+    if _accept(account, events, now):
+        return _again()
+    return HttpResponse(carrier.webhook_answer.body, content_type=carrier.webhook_answer.content_type)
 
 
 def _accept(account: CarrierAccount, events: Sequence[Event], now: datetime) -> int:

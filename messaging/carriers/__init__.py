@@ -6,14 +6,20 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
+from messaging.carriers.bandwidth import BandwidthCarrier
 from messaging.carriers.base import Carrier
 from messaging.carriers.simulator import SimulatedCarrier
+from messaging.carriers.twilio import TwilioCarrier
 from provisioning import vault
 
 Maker = Callable[[str, Mapping[str, Any]], Carrier]
 """Makes an adapter of an account's base URL and its unsealed credentials."""
 
-ADAPTERS: dict[str, Maker] = {"simulator": SimulatedCarrier}
+ADAPTERS: dict[str, Maker] = {
+    "simulator": SimulatedCarrier,
+    "twilio": TwilioCarrier,
+    "bandwidth": BandwidthCarrier,
+}
 
 
 class UnknownCarrier(Exception):  # noqa: N818

@@ -5,22 +5,34 @@ An adapter never touches the database. What it raises says what the relay may do
 - `Refused`: the carrier answered no, for good.
 - `Unconfirmed`: the carrier may have it. Everything that is not one of the others is this one, so a text is never
   sent twice because an adapter met something new.
+
+One text may be several submits (a carrier spoken to by SMPP takes its segments one by one). `send` then answers for
+all of them: NotTaken or Refused only if no part was taken, Unconfirmed if only some were. The id in `Accepted` is the
+first part's, and the adapter gives its receipts our reference, so they find the text whichever part they speak of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     from messaging.carriers.wire import Wire
+
+UNKNOWN: Final = "unknown"
+"""The claim of a receipt that the adapter does not understand: stored, and an operator is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundText:
-    """One text for the carrier. `message_id` is the reference that its receipts will name."""
+    """One text for the carrier. `message_id` is the reference that its receipts will name.
+
+    `callback_url` is the account's webhook address; how the reference travels is the adapter's business.
+    """
 
     message_id: str
     own_e164: str
@@ -67,22 +79,45 @@ class Unconfirmed(SendError):  # noqa: N818
         self.detail = detail
 
 
+class CannotBeAsked(Exception):  # noqa: N818
+    """The carrier has no way to ask about this text: it answers no such questions, or not by what we know of it."""
+
+
 class MalformedWebhook(Exception):  # noqa: N818
     """A webhook whose signature holds but which the adapter cannot read: answered with 400."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """A webhook as it arrived. Header names are lower case; `body` is the raw bytes that were signed."""
+    """A webhook as it arrived. Header names are lower case; `body` is the raw bytes that were signed.
+
+    `url` is the address as the carrier knows it, made of our own settings and never of what the request says of
+    itself. `received_at` stands in where the carrier names no time.
+    """
 
     headers: Mapping[str, str]
     body: bytes
     url: str
+    received_at: datetime = field(default_factory=lambda: datetime.now(tz=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookAnswer:
+    """The body of our 200, for a carrier that wants a particular one."""
+
+    content_type: str
+    body: bytes
+
+
+PLAIN_ANSWER: Final = WebhookAnswer("application/json", b'{"code": "ok"}')
 
 
 @dataclass(frozen=True, slots=True)
 class InboundText:
-    """A text from a person to one of our numbers. `at` is the carrier's time."""
+    """A text from a person to one of our numbers. `at` is the carrier's time, or else the arrival's.
+
+    `carrier_replied` says that the carrier took the text for a keyword (STOP, START, HELP) and answered it itself.
+    """
 
     carrier_message_id: str
     to: str
@@ -90,6 +125,7 @@ class InboundText:
     body: str
     media_count: int
     at: datetime
+    carrier_replied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +133,8 @@ class ReceiptEvent:
     """What the carrier says of one of our texts. `claim` is sent, delivered, undelivered, or unknown.
 
     `our_reference` is our message id where the carrier returned it; `code` is the carrier's, `reason` ours (see
-    messaging/reasons.py); `raw` is the event as it came, for the record.
+    messaging/reasons.py); `raw` is the event as it came, for the record. `timed` is False where the carrier names no
+    time: `at` is then the arrival's, and a repetition differs in nothing else.
     """
 
     our_reference: str
@@ -107,6 +144,7 @@ class ReceiptEvent:
     reason: str = ""
     at: datetime = field(kw_only=True)
     raw: str = field(kw_only=True)
+    timed: bool = field(default=True, kw_only=True)
 
 
 Event = InboundText | ReceiptEvent
@@ -121,11 +159,37 @@ class CapabilityAnswer:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One of the texts that an account's credentials consist of. An optional one may need another beside it."""
+
+    name: str
+    description: StrOrPromise
+    required: bool = True
+    needs: str = ""
+
+
 class Carrier(Protocol):
-    """An adapter, made for one carrier account. One text may be several submits: `send` answers for all of them."""
+    """An adapter, made for one carrier account."""
+
+    label: ClassVar[str]
+    """The carrier's name, as it writes it."""
+    default_base_url: ClassVar[str]
+    """Where its API is, unless an operator says otherwise."""
+    credentials: ClassVar[tuple[Credential, ...]]
+    """What an operator enters to connect an account."""
+    webhook_answer: ClassVar[WebhookAnswer]
+    """What it wants to hear when we took a webhook."""
 
     async def send(self, text: OutboundText, wire: Wire) -> Accepted:
         """Hand one text to the carrier. Raises NotTaken, Refused or Unconfirmed."""
+        ...
+
+    async def lookup(self, message_id: str, carrier_message_id: str, wire: Wire) -> ReceiptEvent | None:
+        """What the carrier says of a text of ours, asked by our id or by its own (either may be empty).
+
+        None: it does not know it, as of now. Raises CannotBeAsked, or a SendError when there was no usable answer.
+        """
         ...
 
     async def capability(self, numbers: Sequence[str], wire: Wire) -> list[CapabilityAnswer]:
@@ -133,9 +197,12 @@ class Carrier(Protocol):
         ...
 
     def verify(self, request: WebhookRequest, now: datetime) -> bool:
-        """Whether the carrier signed this webhook, and lately."""
+        """Whether the carrier signed this webhook, and lately where its signature has a time."""
         ...
 
     def parse(self, request: WebhookRequest) -> list[Event]:
-        """The events of a verified webhook. Raises MalformedWebhook."""
+        """The events of a verified webhook, texts and receipts: one request may carry both. Raises MalformedWebhook.
+
+        Each adapter reads a single event with `parse_inbound` or `parse_receipt`, by what the event calls itself.
+        """
         ...

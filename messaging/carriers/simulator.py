@@ -14,15 +14,21 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
 
 import orjson
 import structlog
+from django.utils.translation import gettext_lazy as _
 
+from messaging.carriers import reading
 from messaging.carriers.base import (
+    PLAIN_ANSWER,
+    UNKNOWN,
     Accepted,
+    CannotBeAsked,
     CapabilityAnswer,
+    Credential,
     Event,
     InboundText,
     MalformedWebhook,
@@ -31,8 +37,10 @@ from messaging.carriers.base import (
     ReceiptEvent,
     Refused,
     Unconfirmed,
+    WebhookAnswer,
     WebhookRequest,
 )
+from messaging.carriers.exchanges import Kept
 from messaging.carriers.wire import Reply, Wire
 from messaging.reasons import Reason
 from provisioning.models.numbers import TextCapability
@@ -53,11 +61,6 @@ CODES: Final[dict[str, Reason]] = {
 }
 """The carrier's codes in our words. Any other code is `carrier_rejected`, stored and alerted."""
 
-BLOCKS: Final = frozenset({
-    Reason.OPTED_OUT, Reason.SPAM_BLOCKED, Reason.SENDER_BLOCKED, Reason.CONTENT_REJECTED, Reason.UNREGISTERED,
-})  # fmt: skip
-"""Refusals that are the carrier's decision about the sender or the text: Blocked. The others are Failed."""
-
 CAPABILITIES: Final[dict[str, TextCapability]] = {
     "capable": TextCapability.CAPABLE,
     "incapable": TextCapability.INCAPABLE,
@@ -65,12 +68,19 @@ CAPABILITIES: Final[dict[str, TextCapability]] = {
 }
 CLAIMS: Final = ("sent", "delivered", "undelivered")
 FRESH: Final = timedelta(minutes=5)
-LONGEST_ID: Final = 128
 LONGEST_REASON: Final = 200
 
 
 class SimulatedCarrier:
     """Credentials: `api_key` for texts, `webhook_secret` for what comes back."""
+
+    label: ClassVar[str] = "Simulator"
+    default_base_url: ClassVar[str] = ""
+    credentials: ClassVar[tuple[Credential, ...]] = (
+        Credential("api_key", _("what texts are sent with")),
+        Credential("webhook_secret", _("what its webhooks are signed with")),
+    )
+    webhook_answer: ClassVar[WebhookAnswer] = PLAIN_ANSWER
 
     def __init__(self, base_url: str, credentials: Mapping[str, Any]) -> None:
         self._url = f"{base_url.rstrip('/')}/v1/messages"
@@ -92,7 +102,12 @@ class SimulatedCarrier:
                 "callback_url": text.callback_url,
             }
         )
-        return _understood(await wire.post(self._url, content=content, headers=self._headers))
+        kept = Kept(identifiers=frozenset({"id", "code"}), body=text.body)
+        return _understood(await wire.post(self._url, content=content, headers=self._headers, kept=kept))
+
+    async def lookup(self, message_id: str, carrier_message_id: str, wire: Wire) -> ReceiptEvent | None:
+        """The simulated carrier answers no such questions, as many real ones don't."""
+        raise CannotBeAsked
 
     async def capability(self, numbers: Sequence[str], wire: Wire) -> list[CapabilityAnswer]:
         """What the carrier says of these numbers."""
@@ -126,25 +141,30 @@ def _is_fresh(timestamp: str, now: datetime) -> bool:
 def _understood(reply: Reply) -> Accepted:
     """What the carrier's answer means. Raises NotTaken, Refused, Unconfirmed."""
     if reply.status == 202:
-        return Accepted(_carrier_id(reply))
-    if reply.status == 429 or (reply.status == 503 and _field(reply, "code") == "not_taken"):
-        raise NotTaken(f"HTTP {reply.status}", retry_after=_retry_after(reply))
+        return Accepted(reading.carrier_id(reply, "id"))
+    if reply.status == 429 or (reply.status == 503 and _code(reply) == "not_taken"):
+        raise NotTaken(f"HTTP {reply.status}", retry_after=reading.retry_after(reply))
     if reply.status in (401, 403):
         # Our credentials are wrong: an operator mends them, and the texts that wait go out then.
         raise NotTaken(f"HTTP {reply.status}")
     if 400 <= reply.status < 500 and reply.status != 408:
-        code = _field(reply, "code")[:32]
+        code = _code(reply)
         reason = reason_of(code)
-        raise Refused(reason, code=code, blocked_by="carrier" if reason in BLOCKS else "")
+        raise Refused(reason, code=code, blocked_by=reading.blocked_by(reason))
     raise Unconfirmed(f"HTTP {reply.status}")
+
+
+def _code(reply: Reply) -> str:
+    code = reading.document(reply).get("code")
+    return code[: reading.LONGEST_CODE] if isinstance(code, str) else ""
 
 
 def _capabilities(reply: Reply) -> list[CapabilityAnswer]:
     """Raises Refused when the carrier doesn't understand the question, NotTaken when it may be asked again later."""
     if 400 <= reply.status < 500 and reply.status not in (401, 403, 408, 429):
-        raise Refused(Reason.CARRIER_REJECTED, code=_field(reply, "code")[:32])
+        raise Refused(Reason.CARRIER_REJECTED, code=_code(reply))
     if reply.status != 200:
-        raise NotTaken(f"HTTP {reply.status}", retry_after=_retry_after(reply))
+        raise NotTaken(f"HTTP {reply.status}", retry_after=reading.retry_after(reply))
     try:
         return [_capability(entry) for entry in orjson.loads(reply.body)["numbers"]]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
@@ -153,52 +173,29 @@ def _capabilities(reply: Reply) -> list[CapabilityAnswer]:
 
 def _capability(entry: Mapping[str, Any]) -> CapabilityAnswer:
     """A word that we don't know is as good as none: not yet reported."""
-    found = CAPABILITIES.get(_text(entry, "capability"), TextCapability.UNKNOWN)
-    return CapabilityAnswer(_name(entry, "number"), found, " ".join(_text(entry, "reason").split())[:LONGEST_REASON])
-
-
-def _carrier_id(reply: Reply) -> str:
-    """The carrier's id. A 202 without a usable one is not this carrier speaking, so the outcome is unknown."""
-    identifier = _field(reply, "id")
-    if not 0 < len(identifier) <= LONGEST_ID or not identifier.isprintable():
-        raise Unconfirmed("HTTP 202 without an id")
-    return identifier
-
-
-def _field(reply: Reply, name: str) -> str:
-    """A text field of a JSON reply; empty when there is none, whatever the body is."""
-    try:
-        value = orjson.loads(reply.body)[name]
-    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-        return ""
-    return value if isinstance(value, str) else ""
-
-
-def _retry_after(reply: Reply) -> float | None:
-    """Retry-After in seconds (RFC 9110, 10.2.3); a date is not used by this carrier."""
-    value = reply.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+    found = CAPABILITIES.get(reading.text(entry, "capability"), TextCapability.UNKNOWN)
+    return CapabilityAnswer(
+        reading.name(entry, "number"), found, " ".join(reading.text(entry, "reason").split())[:LONGEST_REASON]
+    )
 
 
 def reason_of(code: str) -> Reason:
-    """Our reason for one of the carrier's codes; an unknown one is logged for the operator."""
-    if code not in CODES:
-        logger.warning("unknown_carrier_code", carrier="simulator", code=code)
-    return CODES.get(code, Reason.CARRIER_REJECTED)
+    """Our reason for one of the carrier's codes."""
+    return reading.reason_of(CODES, code, "simulator")
 
 
 def _event(entry: Mapping[str, Any]) -> Event | None:
-    kind = _text(entry, "type")
+    kind = reading.text(entry, "type")
     if kind not in ("message.received", "message.receipt"):
         logger.warning("unknown_webhook_type", carrier="simulator", kind=kind[:64])
         return None
-    at = _moment(entry["at"])
+    at = reading.moment(entry["at"])
     if kind == "message.received":
         return InboundText(
-            carrier_message_id=_name(entry, "id"),
-            to=_name(entry, "to"),
-            from_=_name(entry, "from"),
-            body=_text(entry, "body"),
+            carrier_message_id=reading.name(entry, "id"),
+            to=reading.name(entry, "to"),
+            from_=reading.name(entry, "from"),
+            body=reading.text(entry, "body"),
             media_count=len(entry["media"]),
             at=at,
         )
@@ -206,36 +203,13 @@ def _event(entry: Mapping[str, Any]) -> Event | None:
 
 
 def _receipt(entry: Mapping[str, Any], at: datetime) -> ReceiptEvent:
-    status, code = _text(entry, "status"), _text(entry, "code")[:32]
+    status, code = reading.text(entry, "status"), reading.text(entry, "code")[:32]
     return ReceiptEvent(
-        our_reference=_name(entry, "reference") if entry["reference"] else "",
-        carrier_message_id=_name(entry, "id"),
-        claim=status if status in CLAIMS else "unknown",
+        our_reference=reading.name(entry, "reference") if entry["reference"] else "",
+        carrier_message_id=reading.name(entry, "id"),
+        claim=status if status in CLAIMS else UNKNOWN,
         code=code,
         reason=reason_of(code) if status == "undelivered" else "",
         at=at,
         raw=json.dumps(entry),
     )
-
-
-def _text(entry: Mapping[str, Any], name: str) -> str:
-    value = entry[name]
-    if not isinstance(value, str):
-        raise TypeError(name)
-    return value
-
-
-def _name(entry: Mapping[str, Any], name: str) -> str:
-    """A number, an id or a reference: printable, not empty, not longer than our columns."""
-    value = _text(entry, name)
-    if not 0 < len(value) <= LONGEST_ID or not value.isprintable():
-        raise ValueError(name)
-    return value
-
-
-def _moment(value: str) -> datetime:
-    """An ISO 8601 time with its zone, in UTC."""
-    at = datetime.fromisoformat(value)
-    if at.tzinfo is None:
-        raise ValueError("no time zone")
-    return at.astimezone(UTC)

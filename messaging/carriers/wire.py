@@ -27,7 +27,9 @@ from urllib.parse import urlsplit
 import h11
 import httpx
 
-from messaging.carriers.base import NotTaken, Unconfirmed
+from messaging.carriers import exchanges
+from messaging.carriers.base import NotTaken, SendError, Unconfirmed
+from messaging.carriers.exchanges import NOTHING, Exchange, Kept
 
 KEEP_ALIVE_SECONDS: Final = 3.0
 LONGEST_REPLY: Final = 64 * 1024
@@ -110,7 +112,8 @@ class _Connection(asyncio.Protocol):
 
     def encoded(self, request: h11.Request, content: bytes) -> bytes:
         """The request's bytes. Raises h11.LocalProtocolError when it is no valid request."""
-        parts = [self._http.send(event) for event in (request, h11.Data(data=content), h11.EndOfMessage())]
+        events = (request, *([h11.Data(data=content)] if content else []), h11.EndOfMessage())
+        parts = [self._http.send(event) for event in events]
         return b"".join(part for part in parts if part)
 
     async def exchange(self, encoded: bytes) -> Reply:
@@ -157,15 +160,33 @@ class Wire:
         self._idle: dict[_Origin, deque[_Connection]] = defaultdict(deque)
         self._tls: ssl.SSLContext | None = None
 
-    async def post(self, url: str, *, content: bytes, headers: Mapping[str, str]) -> Reply:
+    async def post(self, url: str, *, content: bytes, headers: Mapping[str, str], kept: Kept = NOTHING) -> Reply:
         """POST once; connecting, writing and reading take at most the timeout together.
 
-        Raises NotTaken or Unconfirmed, whatever goes wrong.
+        Raises NotTaken or Unconfirmed, whatever goes wrong. `kept` is what an exchange log may keep of the answer.
         """
+        return await self._once("POST", url, content, {"content-length": str(len(content)), **headers}, kept)
+
+    async def get(self, url: str, *, headers: Mapping[str, str], kept: Kept = NOTHING) -> Reply:
+        """GET once, as `post` does; for questions."""
+        return await self._once("GET", url, b"", headers, kept)
+
+    async def _once(self, method: str, url: str, content: bytes, headers: Mapping[str, str], kept: Kept) -> Reply:
+        began = time.monotonic()
+        try:
+            reply = await self._requested(method, url, content, headers)
+        except SendError as error:
+            _note(method, url, began, 0, f"{type(error).__name__}: {error}")
+            raise
+        if exchanges.is_recorded():
+            _note(method, url, began, reply.status, exchanges.redacted(reply.body, kept))
+        return reply
+
+    async def _requested(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         try:
             origin, target = _parsed(url)
-            named = {"host": origin.name, "content-length": str(len(content)), "accept-encoding": "identity"}
-            request = h11.Request(method="POST", target=target, headers=list({**named, **headers}.items()))
+            named = {"host": origin.name, "accept-encoding": "identity", **headers}
+            request = h11.Request(method=method, target=target, headers=list(named.items()))
         except (ValueError, h11.LocalProtocolError) as error:
             raise NotTaken(type(error).__name__) from error
         return await self._attempt(origin, request, content)
@@ -227,6 +248,16 @@ class Wire:
                 connection.close()
         self._idle.clear()
         await asyncio.sleep(0)
+
+
+def _note(method: str, url: str, began: float, status: int, response: str) -> None:
+    """For the exchange log. Of the address only the path: what is asked about stands behind it."""
+    took = round((time.monotonic() - began) * 1000)
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        path = ""
+    exchanges.note(Exchange(method, path, status, took, response))
 
 
 def _parsed(url: str) -> tuple[_Origin, str]:

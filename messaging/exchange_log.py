@@ -1,0 +1,99 @@
+"""What carriers answered: an entry for each attempt, which support can open, and the sums that health is measured by.
+
+Written by the relay after the outcomes are, in a transaction of its own: a measurement, not a record of the text.
+Losing it loses no text. Nothing in it is a body or a whole number (carriers/exchanges.py); it is purged with its text.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+
+from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
+from messaging.carriers.exchanges import Exchange
+from messaging.models import CarrierBatch
+from messaging.statements import Statement
+from messaging.transit import Answer, Outcome
+
+ANSWERED: Final[dict[type[Answer], str]] = {
+    Accepted: "taken", Refused: "refused", NotTaken: "not_taken", Unconfirmed: "unknown",
+}  # fmt: skip
+LONGEST_REQUEST, LONGEST_RESPONSE = 200, 500
+
+_INSERT: Final = Statement(
+    """
+    INSERT INTO messaging_exchange
+        (message_id, carrier_account_id, attempt, at, milliseconds, outcome, http_status, request, response)
+    SELECT given.message_id, given.account_id, given.attempt, %(now)s, given.milliseconds, given.outcome, given.status,
+        given.request, given.response
+    FROM {given} JOIN messaging_message kept ON kept.id = given.message_id
+    """,
+    given={
+        "message_id": "uuid", "account_id": "uuid", "attempt": "int", "milliseconds": "int", "outcome": "text",
+        "status": "int", "request": "text", "response": "text",
+    },
+)  # fmt: skip
+
+Entry = tuple[uuid.UUID, uuid.UUID, int, int | None, str, int | None, str, str]
+
+
+def note(outcomes: Iterable[Outcome], now: datetime) -> None:
+    """Keep how these attempts went. Two statements; a text that was purged meanwhile is left out."""
+    ended = list(outcomes)
+    with transaction.atomic():
+        _INSERT.write([entry for outcome in ended for entry in _entries(outcome)], now=now)
+        CarrierBatch.objects.bulk_create(_sums(ended, now))
+
+
+def _entries(outcome: Outcome) -> list[Entry]:
+    """One for each exchange; one without a request where nothing was sent."""
+    if outcome.exchanges:
+        return [_entry(outcome, exchange) for exchange in outcome.exchanges]
+    departure = outcome.departure
+    detail = getattr(outcome.answer, "detail", "")
+    answered = ANSWERED[type(outcome.answer)]
+    return [
+        (
+            departure.message_id,
+            departure.account_id,
+            departure.attempts,
+            None,
+            answered,
+            None,
+            "",
+            detail[:LONGEST_RESPONSE],
+        )
+    ]
+
+
+def _entry(outcome: Outcome, exchange: Exchange) -> Entry:
+    departure = outcome.departure
+    return (
+        departure.message_id,
+        departure.account_id,
+        departure.attempts,
+        exchange.milliseconds,
+        ANSWERED[type(outcome.answer)],
+        exchange.status or None,
+        f"{exchange.method} {exchange.target}"[:LONGEST_REQUEST],
+        exchange.response[:LONGEST_RESPONSE],
+    )
+
+
+def _sums(outcomes: Iterable[Outcome], now: datetime) -> list[CarrierBatch]:
+    batches: defaultdict[uuid.UUID, CarrierBatch] = defaultdict(CarrierBatch)
+    for outcome in outcomes:
+        batch, answered = batches[outcome.departure.account_id], ANSWERED[type(outcome.answer)]
+        setattr(batch, answered, getattr(batch, answered) + 1)
+        if not isinstance(outcome.answer, NotTaken):
+            took = round(outcome.seconds * 1000)
+            batch.milliseconds += took
+            batch.slowest = max(batch.slowest, took)
+    for account_id, batch in batches.items():
+        batch.carrier_account_id, batch.at = account_id, now
+    return list(batches.values())
