@@ -6,17 +6,19 @@ Someone of another organization gets 404 (querysets are scoped), someone without
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Final, ParamSpec
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from provisioning.models import Role, RoleAssignment, User
+from provisioning.prepared import PreparedModels
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -77,12 +79,17 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 """Reading and sending texts is every member's own; no administrator's role grants a message body."""
 
 
+_OWN_ROLES: Final = PreparedModels(
+    lambda user, organization: RoleAssignment.objects.filter(user_id=user, organization_id=organization),
+    user=uuid.UUID(int=0), organization=uuid.UUID(int=0),
+)  # fmt: skip
+
+
 def assignments_of(user: User) -> list[RoleAssignment]:
     """The user's roles, read once a request (kept on the instance)."""
     kept: list[RoleAssignment] | None = getattr(user, "_kept_assignments", None)
     if kept is None:
-        own = RoleAssignment.objects.filter(user_id=user.pk, organization=user.organization_id)
-        kept = list(own)
+        kept = _OWN_ROLES.all(user=user.pk, organization=user.organization_id) if user.organization_id else []
         user._kept_assignments = kept  # type: ignore[attr-defined]
     return kept
 

@@ -26,6 +26,7 @@ from rest_framework.request import Request
 
 from provisioning.changes import Actor, record_target
 from provisioning.models import ApiToken, Organization, User
+from provisioning.prepared import PreparedModels
 from provisioning.refusals import Refusal
 
 SCOPES: Final = {
@@ -55,6 +56,10 @@ LONGEST_DAYS: Final = 366
 TOUCH_EVERY: Final = timedelta(minutes=1)
 """How exact `last_used_at` is: a busy client costs one write a minute."""
 
+_BY_PREFIX: Final = PreparedModels(
+    lambda prefix: ApiToken.objects.select_related("user__organization", "organization").filter(prefix=prefix),
+    prefix="",
+)
 _FORM = re.compile(r"hub_(?P<prefix>[0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
@@ -144,8 +149,7 @@ class TokenAuthentication(BaseAuthentication):
 def _proven(plain: str) -> ApiToken:
     """The token's row, if the secret is right. What is unknown takes as long as what is wrong."""
     form = _FORM.fullmatch(plain)
-    tokens = ApiToken.objects.select_related("user__organization", "organization")
-    token = tokens.filter(prefix=form["prefix"]).first() if form else None
+    token = _BY_PREFIX.first(prefix=form["prefix"]) if form else None
     right = hmac.compare_digest(token.digest if token is not None else "0" * 64, digest_of(plain))
     if token is None or not right:
         raise exceptions.AuthenticationFailed(_("This token is not known. Check that it is whole."), "invalid_token")

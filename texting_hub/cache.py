@@ -41,3 +41,11 @@ class ForgivingRedisCache(RedisCache):
         except RedisError as error:
             logger.warning("cache_unavailable", error=type(error).__name__)
             return False
+
+    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+        """As if it were the first without Redis: nobody is refused for what can't be counted."""
+        try:
+            return int(super().incr(key, delta, version))
+        except RedisError as error:
+            logger.warning("cache_unavailable", error=type(error).__name__)
+            return delta

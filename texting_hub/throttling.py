@@ -15,7 +15,32 @@ if TYPE_CHECKING:
 
 
 class _PersonOrAddress(SimpleRateThrottle):
-    """Counts by user when signed in, otherwise by the address of the request."""
+    """Counts by user when signed in, otherwise by the address of the request; one counter a minute.
+
+    DRF keeps a list of every request's time and writes it back whole with each: at 6,000 a minute that is 50 kilobytes
+    for every text that a client sends. A counter lets through twice the rate around the turn of a minute at most.
+    """
+
+    num_requests: int
+    duration: int
+
+    def allow_request(self, request: Request | HttpRequest, view: APIView | None) -> bool:
+        """Count the request. False: it is one too many."""
+        if self.rate is None:
+            return True
+        self.now = self.timer()
+        key = self.get_cache_key(request, view)
+        return self._count(f"{key}:{int(self.now // self.duration)}") <= self.num_requests
+
+    def wait(self) -> float:
+        """Seconds until the next counter begins."""
+        return float(self.duration - self.now % self.duration)
+
+    def _count(self, key: str) -> int:
+        try:
+            return int(self.cache.incr(key))
+        except ValueError:
+            return 1 if self.cache.add(key, 1, 2 * self.duration) else int(self.cache.incr(key))
 
     def get_cache_key(self, request: Request | HttpRequest, view: APIView | None) -> str:
         user = getattr(request, "user", None)
