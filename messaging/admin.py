@@ -13,10 +13,12 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from messaging.carriers import ADAPTERS
+from messaging.carriers import ADAPTERS, Maker
+from messaging.carriers.credentials import problems
 from messaging.models import CarrierAccount, OptOut, SendingNumber
 from provisioning import vault
 from provisioning.admin.credentials import CredentialsForm
@@ -25,13 +27,59 @@ from provisioning.models import PhoneNumber
 from provisioning.operators import AnyModelForm, Inline, ReadOnlyAdmin, RecordedAdmin
 
 
+def _carriers() -> list[tuple[str, str]]:
+    return [(name, make.label) for name, make in ADAPTERS.items()]
+
+
+def _addresses() -> str:
+    """Help for the address: where each carrier's API is."""
+    usual = [f"{make.label}: {make.default_base_url}" for make in ADAPTERS.values() if make.default_base_url]
+    return " · ".join(usual)
+
+
+def _needed() -> str:
+    """Help for the credentials: which names each carrier needs, and what they are."""
+    return format_html(
+        "{}<ul>{}</ul>",
+        _(
+            "A JSON object of the names below. It is encrypted and never shown again. "
+            "Leave this empty to keep what is stored."
+        ),
+        format_html_join(
+            "", "<li><strong>{}</strong>{}</li>", ((make.label, _names(make)) for make in ADAPTERS.values())
+        ),
+    )
+
+
+def _names(make: Maker) -> str:
+    rows = ((one.name, one.description, "" if one.required else _("(optional)")) for one in make.credentials)
+    return format_html("<ul>{}</ul>", format_html_join("", "<li><code>{}</code>: {} {}</li>", rows))
+
+
 class CarrierAccountForm(CredentialsForm):
-    carrier = forms.ChoiceField(label=gettext_lazy("Carrier"), choices=lambda: [(name, name) for name in ADAPTERS])
+    carrier = forms.ChoiceField(label=gettext_lazy("Carrier"), choices=_carriers)
     base_url = forms.URLField(label=gettext_lazy("Address of the carrier’s API"), assume_scheme="https")
 
     class Meta:
         model = CarrierAccount
         fields = ("name", "carrier", "base_url", "paused")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["credentials"].help_text = _needed()
+        if "base_url" in self.fields:
+            self.fields["base_url"].help_text = _addresses()
+
+    def clean(self) -> dict[str, Any]:
+        """The names that the chosen carrier needs must be there, and no others."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        # The carrier of an account never changes, and the form of an existing one shows it as text.
+        make = ADAPTERS.get(cleaned.get("carrier") or self.instance.carrier)
+        given = cleaned.get("credentials")
+        if make is not None and given is not None and (given or not self.instance.sealed_credentials):
+            for problem in problems(make.credentials, given):
+                self.add_error("credentials", problem)
+        return cleaned
 
 
 @admin.register(CarrierAccount)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
 from messaging.carriers.bandwidth import BandwidthCarrier
-from messaging.carriers.base import Carrier
+from messaging.carriers.base import Carrier, Credential
 from messaging.carriers.simulator import SimulatedCarrier
 from messaging.carriers.twilio import TwilioCarrier
 from provisioning import vault
 
-Maker = Callable[[str, Mapping[str, Any]], Carrier]
-"""Makes an adapter of an account's base URL and its unsealed credentials."""
+
+class Maker(Protocol):
+    """Makes an adapter of an account's base URL and its unsealed credentials: the adapter's class."""
+
+    label: str
+    default_base_url: str
+    credentials: tuple[Credential, ...]
+
+    def __call__(self, base_url: str, credentials: Mapping[str, Any], /) -> Carrier:
+        """The adapter."""
+        ...
+
 
 ADAPTERS: dict[str, Maker] = {
     "simulator": SimulatedCarrier,

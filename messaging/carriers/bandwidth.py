@@ -272,7 +272,9 @@ def reason_of(code: str) -> Reason:
     return reading.reason_of(CODES, code, "bandwidth")
 
 
-def _receipt(reference: str, carrier_message_id: str, claim: str, code: str, *, at: datetime, raw: str) -> ReceiptEvent:
+def _receipt(
+    reference: str, carrier_message_id: str, claim: str, code: str, *, at: datetime, raw: str, timed: bool = True
+) -> ReceiptEvent:
     if claim == "undelivered" and code == NO_REPORT:
         claim = "sent"
     reason = reason_of(code) if claim == "undelivered" else ""

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from messaging import carriers
-from messaging.carriers.base import Accepted, CapabilityAnswer, Event, OutboundText, WebhookRequest
+from messaging.carriers.base import (
+    PLAIN_ANSWER,
+    Accepted,
+    CannotBeAsked,
+    CapabilityAnswer,
+    Event,
+    OutboundText,
+    ReceiptEvent,
+    WebhookRequest,
+)
 from messaging.carriers.wire import Wire
 
 Answer = Callable[[OutboundText], Accepted]
@@ -19,6 +28,8 @@ Answer = Callable[[OutboundText], Accepted]
 
 class CarrierInMemory:
     """Takes every text, unless `answer` (called with the text, before it is taken) raises."""
+
+    label, default_base_url, credentials, webhook_answer = "In memory", "", (), PLAIN_ANSWER
 
     def __init__(self) -> None:
         self.taken: list[OutboundText] = []
@@ -47,6 +58,9 @@ class CarrierInMemory:
         await asyncio.sleep(0)
         self.asked.append(list(numbers))
         return [answer for e164 in numbers if (answer := self.says(e164)) is not None]
+
+    async def lookup(self, message_id: str, carrier_message_id: str, wire: Wire) -> ReceiptEvent | None:
+        raise CannotBeAsked
 
     def verify(self, request: WebhookRequest, now: datetime) -> bool:
         raise NotImplementedError

@@ -60,8 +60,8 @@ async def _request(reader: asyncio.StreamReader) -> bytes:
     """Head and body of the next request; empty when the connection ended."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        return head + await reader.readexactly(int(length.split(b":")[1]))
+        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        return head + await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
     except (asyncio.IncompleteReadError, ConnectionError):
         return b""
 

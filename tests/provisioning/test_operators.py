@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -296,14 +297,14 @@ def test_the_fiftieth_number_of_a_campaign_is_refused(browser: Any, organization
 
 
 ACCOUNT = {"name": "Main carrier", "carrier": "simulator", "base_url": "https://carrier.example/api"}
-SECRET = '{"api_key": "very-secret-key"}'
+SECRET = '{"api_key": "very-secret-key", "webhook_secret": "another"}'
 
 
 def test_carrier_credentials_are_sealed_and_never_shown_again(browser: Any) -> None:
     assert add(browser, "messaging_carrieraccount", **ACCOUNT, credentials=SECRET).status_code == 302
     account = CarrierAccount.objects.get()
     assert "very-secret-key" not in account.sealed_credentials
-    assert vault.unseal(account.sealed_credentials) == {"api_key": "very-secret-key"}
+    assert vault.unseal(account.sealed_credentials) == json.loads(SECRET)
     page = browser.get(reverse("admin:messaging_carrieraccount_change", args=[account.pk])).content.decode()
     assert "very-secret-key" not in page
     assert account.sealed_credentials not in page
@@ -319,7 +320,7 @@ def test_credentials_left_empty_stay_as_they_are(browser: Any) -> None:
     change(browser, "messaging_carrieraccount", account, **{**ACCOUNT, "paused": "on"}, credentials="")
     account.refresh_from_db()
     assert account.paused
-    assert vault.unseal(account.sealed_credentials) == {"api_key": "very-secret-key"}
+    assert vault.unseal(account.sealed_credentials) == json.loads(SECRET)
     assert recorded("admin.carrieraccount_changed").after == {"paused": True}
 
 
