@@ -97,7 +97,7 @@ def test_a_data_folder_before_the_command_is_made_absolute(installed: Path, tmp_
 def test_an_unknown_command_is_a_sentence_and_exit_code_2(installed: Path) -> None:
     answer = run(installed / "hub", "start")
     assert answer.returncode == 2
-    assert "there is no command 'start'. The commands are up, down, status, test, manage and help." in answer.stderr
+    assert "there is no command 'start'. The commands are up, down, status, test, manage, backup, restore, verify-backup and help." in answer.stderr
 
 
 def test_no_command_shows_the_usage_as_an_error(installed: Path) -> None:
