@@ -28,6 +28,7 @@ ACTIONS: Final = {
     "audit_log.exported": gettext_lazy("Exported the audit log"),
     "backup.made": gettext_lazy("Made a backup"),
     "backup.restored": gettext_lazy("Restored a backup"),
+    "field_keys.rotated": gettext_lazy("Sealed everything with a new key"),
     "organization.added": gettext_lazy("Added the organization"),
 }
 """What is neither here nor an operator's write is shown by its code."""
