@@ -159,8 +159,8 @@ def after_restore(now: datetime, limit: int = 500) -> int:
     """Of a database that came out of a backup: a batch of what was in line becomes unconfirmed. How many; 0: all did.
 
     It may have been sent after the backup was made, so it is never sent again by itself. So may a scheduled text whose
-    time came meanwhile, and it takes its place in its conversation first. Its lease is over: its sender may decide.
-    Nobody else is at work meanwhile.
+    time came meanwhile, and it takes its place in its conversation first. Nobody holds it any more:
+    its sender may decide to send it again. Nobody else is at work meanwhile.
     """
     while enqueue_scheduled(now, limit):
         pass
@@ -168,7 +168,7 @@ def after_restore(now: datetime, limit: int = 500) -> int:
     ids = list(in_line.values_list("pk", flat=True)[:limit])
     with transaction.atomic():
         moved = advance_all({pk: Fact(Status.UNCONFIRMED, now) for pk in ids}, now=now)
-        Message.objects.filter(pk__in=moved).update(lease_token=None, leased_until=now, retry_at=None)
+        Message.objects.filter(pk__in=moved).update(lease_token=None, leased_until=None, retry_at=None)
     return len(moved)
 
 
