@@ -9,7 +9,8 @@ taken for not done, and what has expired since must not come back:
 4. Every session ends: one may have been ended since. API tokens stay, as they were when the backup was made; one that
    was revoked since works again, so this is said.
 5. What is older than the retention is purged (holds count, as every night), and expired packages go.
-6. The platform's audit chain tells of the restore.
+6. Postgres counts its tables anew, which a restore leaves uncounted: plans would be poor until autovacuum came.
+7. The platform's audit chain tells of the restore.
 """
 
 from __future__ import annotations
@@ -38,9 +39,16 @@ def settle(made_at: str, rows: Mapping[str, int], tell: Tell) -> None:
     call_command("migrate", interactive=False, verbosity=0)
     unconfirmed, looked_up, sessions = _forget_what_was_under_way(tell)
     purged = _purge(tell)
+    _analyze()
     after = {"made_at": made_at, "unconfirmed": unconfirmed, "sessions_ended": sessions, "purged": purged}
     record(Change("backup.restored", ACTOR, None, "backup", "", made_at, after=after | {"looked_up": looked_up}))
     connection.close()
+
+
+def _analyze() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
 
 
 def _compare(rows: Mapping[str, int]) -> None:
