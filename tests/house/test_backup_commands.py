@@ -99,3 +99,28 @@ def test_secrets_that_are_made_to_get_going_are_never_kept(monkeypatch: pytest.M
     assert main(["restore", "one", "--data", str(tmp_path / "y"), "--replace"]) == 0
     assert calls[1][0] == ["restore_backup", "--held", "--replace", "--", "one"]
     assert calls[1][1]["FIELD_KEYS"] == "given"
+
+
+def test_a_stopped_backup_leaves_no_copy_in_the_clear(copy: Path, tmp_path: Path) -> None:
+    """Stopped by SIGTERM at the moment at which the copy lies there and nothing of it is sealed yet."""
+    program = (
+        "import os, signal, sys\n"
+        "import django\n"
+        "django.setup()\n"
+        "from texting_hub.backup import making\n"
+        "def stop(*_): os.kill(os.getpid(), signal.SIGTERM); signal.pause()\n"
+        "making.seal = stop\n"
+        "from django.core.management import execute_from_command_line\n"
+        "execute_from_command_line(['manage.py', 'make_backup', sys.argv[1]])\n"
+    )
+    environment = own(copy) | {"DJANGO_SETTINGS_MODULE": "texting_hub.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "one")],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 143, done.stderr
+    assert not (copy / "backup-work").exists()
+    assert not list(tmp_path.glob("one*"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from compliance import packages, verification
@@ -189,6 +189,19 @@ def test_a_backup_that_fails_leaves_nothing(
     assert not list(tmp_path.glob("one*"))
     assert {entry.name for entry in settings.DATA_DIR.iterdir()} <= {"backup.lock"}
     assert not Heartbeat.objects.filter(name=heartbeats.BACKUP).exists()
+
+
+def test_a_backup_before_an_upgrade_is_good_though_it_cannot_be_noted(
+    place: Place, user: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def older(*_arguments: Any) -> None:
+        raise OperationalError("no such column")
+
+    monkeypatch.setattr(heartbeats, "beat", older)
+    told: list[str] = []
+    path = make(tmp_path / "one.backup", fast_lock(), told.append)
+    assert any("could not be noted" in line for line in told)
+    assert archive.manifest_of(path, fast_lock().key).rows["provisioning_user"] == 1
 
 
 def test_what_a_killed_backup_left_is_gone_with_the_next(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils.translation import gettext as _
 
@@ -50,7 +50,7 @@ def make(path: Path, lock: Lock, tell: Tell, *, verify: bool = True) -> Path:
         if verify:
             _verify(draft, lock, manifest)
     _sync_folder(target.parent)
-    _note(target, manifest)
+    _note(target, manifest, tell)
     size, members = in_words(target.stat().st_size), len(manifest.members)
     checked = _("opened again and checked") if verify else _("not checked")
     words = {"path": target, "size": size, "members": members, "checked": checked}
@@ -155,11 +155,17 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _note(target: Path, manifest: Manifest) -> None:
-    """For the watch over backups, and for the audit log: a backup holds every text."""
-    now = clock.database_now()
-    with transaction.atomic():
-        heartbeats.beat(heartbeats.BACKUP, now)
-        after = {"made_at": manifest.made_at, "sha256": manifest.database.sha256, "rows": dict(manifest.rows)}
-        record(Change("backup.made", ACTOR, None, "backup", "", target.name, after=after))
-    heartbeats.watch_backups(now)
+def _note(target: Path, manifest: Manifest, tell: Tell) -> None:
+    """For the watch over backups, and for the audit log: a backup holds every text.
+
+    The backup is good without it: before an upgrade the tables may still be an older version's.
+    """
+    after = {"made_at": manifest.made_at, "sha256": manifest.database.sha256, "rows": dict(manifest.rows)}
+    try:
+        now = clock.database_now()
+        with transaction.atomic():
+            heartbeats.beat(heartbeats.BACKUP, now)
+            record(Change("backup.made", ACTOR, None, "backup", "", target.name, after=after))
+        heartbeats.watch_backups(now)
+    except DatabaseError as error:
+        tell(_("The backup could not be noted in the database: {why}").format(why=error))

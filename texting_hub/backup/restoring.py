@@ -146,6 +146,7 @@ class Restore:
         else:
             self._mark_and_set_aside()
         connection.close()
+        self._set_own_files_aside()
 
         def take(entry: Entry, pieces: Iterator[bytes]) -> None:
             if entry.name.startswith("database."):
@@ -176,7 +177,12 @@ class Restore:
                 "The old tables are in the schema {name}. They hold texts: DROP SCHEMA {name} CASCADE, in time."
             )
             self.tell(sentence.format(name=name))
-        self._set_files_aside([Path(settings.EXPORT_DIR)], f"replaced-{self.stamp}")
+
+    def _set_own_files_aside(self) -> None:
+        """Beside the old tables, which their keys open. After a crash too, whoever's they are by then."""
+        secrets = [Path(settings.DATA_DIR) / name for name in ("secrets.json", "demonstration.json")]
+        paths = [Path(settings.EXPORT_DIR), *(secrets if self.keys_from_backup else [])]
+        self._set_files_aside(paths, f"replaced-{self.stamp}")
 
     # Both
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -27,10 +30,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.umask(0o077)
+        # A stop ends it in order, so that the copy in the clear goes too.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
         try:
             lock = chosen_lock(options["recipient"], options["passphrase_file"])
             make(options["path"], lock, self.stdout.write, verify=options["verify"])
         except BackupError as error:
             raise CommandError(f"{error.sentence} ({error.code})") from error
+        except DatabaseError as error:
+            raise CommandError(_("The database refused: {why} (database_refused)").format(why=error)) from error
         except OSError as error:
             raise CommandError(_("The system refused: {why}").format(why=error)) from error

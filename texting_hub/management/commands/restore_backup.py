@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -54,5 +54,7 @@ class Command(BaseCommand):
             ).run()
         except BackupError as error:
             raise CommandError(f"{error.sentence} ({error.code})") from error
+        except DatabaseError as error:
+            raise CommandError(_("The database refused: {why} (database_refused)").format(why=error)) from error
         except OSError as error:
             raise CommandError(_("The system refused: {why}").format(why=error)) from error
