@@ -7,6 +7,12 @@ RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /requirements.lock
 
 FROM python:3.11-slim-bookworm
+# For backups: pg_dump of the server's version (docker-compose.yml), which Debian's own is too old for.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-17 \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 1000 hub && useradd --uid 1000 --gid hub --home-dir /hub --no-create-home hub \
     && install -d -o hub -g hub -m 700 /data
 COPY --from=packages /venv /venv

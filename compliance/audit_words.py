@@ -26,6 +26,9 @@ ACTIONS: Final = {
     "export.downloaded": gettext_lazy("Downloaded an export"),
     "export.expired": gettext_lazy("Deleted the files of an export"),
     "audit_log.exported": gettext_lazy("Exported the audit log"),
+    "backup.made": gettext_lazy("Made a backup"),
+    "backup.restored": gettext_lazy("Restored a backup"),
+    "field_keys.rotated": gettext_lazy("Sealed everything with a new key"),
     "organization.added": gettext_lazy("Added the organization"),
 }
 """What is neither here nor an operator's write is shown by its code."""

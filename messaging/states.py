@@ -223,6 +223,23 @@ def cancel(message_id: uuid.UUID, *, now: datetime) -> bool:
     return bool(_settle(Message.objects.filter(pk=message_id, attempts=0), Fact(Status.CANCELLED, now), now))
 
 
+def after_restore(now: datetime, limit: int = 500) -> int:
+    """Of a database that came out of a backup: a batch of what was in line becomes unconfirmed. How many; 0: all did.
+
+    It may have been sent after the backup was made, so it is never sent again by itself. So may a scheduled text whose
+    time came meanwhile, and it takes its place in its conversation first. Nobody holds it any more:
+    its sender may decide to send it again. Nobody else is at work meanwhile.
+    """
+    while enqueue_scheduled(now, limit):
+        pass
+    in_line = Message.objects.filter(IS_IN_LINE, direction=Direction.OUTBOUND).order_by("pk")
+    ids = list(in_line.values_list("pk", flat=True)[:limit])
+    with transaction.atomic():
+        moved = advance_all({pk: Fact(Status.UNCONFIRMED, now) for pk in ids}, now=now)
+        Message.objects.filter(pk__in=moved).update(lease_token=None, leased_until=None, retry_at=None)
+    return len(moved)
+
+
 def expire(now: datetime, limit: int = 500) -> set[uuid.UUID]:
     """Fail texts that were due more than 24 hours ago and that no worker holds. At most `limit` a call."""
     old = Message.objects.filter(status=Status.QUEUED, due_at__lt=now - TOO_OLD_AFTER).filter(lease_free(now))

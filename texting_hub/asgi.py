@@ -7,6 +7,8 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "texting_hub.settings")
 handler = get_asgi_application()
 
-from texting_hub.bodies import bounded  # noqa: E402  (settings must be there first)
+from texting_hub.backup.marker import refuse_to_start  # noqa: E402  (settings must be there first)
+from texting_hub.bodies import bounded  # noqa: E402
 
+refuse_to_start()
 application = bounded(handler)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import beat_init, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "texting_hub.settings")
 
@@ -105,3 +107,12 @@ def configure(redis_url: str) -> None:
 
 configure(os.environ.get("REDIS_URL", ""))
 app.autodiscover_tasks(["provisioning", "messaging", "compliance"])
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_a_half_restored_database(**_signal: Any) -> None:
+    """Before the first task: a text that the database forgot must not go out again (texting_hub/backup)."""
+    from texting_hub.backup.marker import refuse_to_start  # noqa: PLC0415  (settings must be there first)
+
+    refuse_to_start()

@@ -3,6 +3,7 @@
 DATABASE_URL   postgres://...  (absent: SQLite in the data folder)
 REDIS_URL      redis://...     (absent: the embedded Valkey's socket, which `./hub up` passes on)
 SECRET_KEY     signs sessions  (absent: made once and kept in the data folder)
+SECRET_KEY_FALLBACKS  comma-separated earlier SECRET_KEYs, until what they signed has expired (absent: none)
 FIELD_KEYS     comma-separated Fernet keys that seal carrier credentials, newest first (absent: made once, kept)
 HUB_DATA       the data folder (absent: .hub beside this project)
 EMAIL_URL      smtp+tls://user:password@host:587 (absent: mail waits, and an alert says so; never in the demonstration)
@@ -26,6 +27,7 @@ env = environ.Env()
 DATA_DIR = Path(env.str("HUB_DATA", default=str(BASE_DIR / ".hub"))).resolve()
 kept = kept_secrets(DATA_DIR, given=env.ENVIRON)
 SECRET_KEY = kept["SECRET_KEY"]
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 FIELD_KEYS: list[str] = kept["FIELD_KEYS"].split(",")
 
 DEBUG = False

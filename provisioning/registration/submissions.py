@@ -223,6 +223,18 @@ def _look_again(submission: RegistrySubmission, trouble: str, now: datetime) -> 
         raise_alert("registration_lost", None, key=str(submission.pk), **words)
 
 
+def after_restore(now: datetime) -> int:
+    """Of a database that came out of a backup: what waited may have been handed in since, so it is looked up. How many.
+
+    As if each had been claimed now: the registry is asked for our reference, and only what it does not know becomes a
+    draft again, for a person to decide.
+    """
+    waiting = RegistrySubmission.objects.filter(state=SubmissionState.WAITING)
+    return waiting.update(
+        state=SubmissionState.SENDING, claim=new_id(), claimed_at=now, look_at=now + LONGEST_REQUEST, looks=0
+    )
+
+
 def sweep(now: Clock = clock.database_now) -> int:
     """Send what waits and was not sent; look up what has no answer, or is pending for long. How many it dealt with."""
     ends, done = time.monotonic() + SWEEPS_AT_MOST, 0

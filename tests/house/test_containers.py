@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from messaging import relay
 from texting_hub.celery import QUEUES
 from texting_hub.up.words import ROOT
 
@@ -18,7 +19,18 @@ def services() -> dict[str, Any]:
 
 
 def test_every_process_of_a_deployment_is_there(services: dict[str, Any]) -> None:
-    assert set(services) == {"proxy", "migrate", "web", "live", "relay", "general", "beat", "postgres", "redis"}
+    assert set(services) == {
+        "proxy",
+        "migrate",
+        "web",
+        "live",
+        "relay",
+        "general",
+        "beat",
+        "backup",
+        "postgres",
+        "redis",
+    }
 
 
 def test_every_queue_has_a_worker(services: dict[str, Any]) -> None:
@@ -34,6 +46,30 @@ def test_only_the_proxy_is_reached_from_outside(services: dict[str, Any]) -> Non
 def test_nothing_starts_before_the_schema_is_there(services: dict[str, Any]) -> None:
     for name in ("web", "live", "relay", "general", "beat"):
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_a_backup_is_made_when_asked_for_and_needs_no_schema(services: dict[str, Any]) -> None:
+    """A restore is run by the same service, into a database that nothing has migrated yet."""
+    backup = services["backup"]
+    assert (backup["profiles"], backup["restart"]) == (["backup"], "no")
+    assert set(backup["depends_on"]) == {"postgres"}
+    assert {"HUB_BACKUP_RECIPIENT", "HUB_BACKUP_PASSPHRASE", "FIELD_KEYS", "SECRET_KEY"} <= set(backup["environment"])
+    assert "data:/data" in backup["volumes"]
+
+
+def test_the_client_programs_are_of_the_servers_version(services: dict[str, Any]) -> None:
+    (client,) = re.findall(r"postgresql-client-(\d+)", (ROOT / "Dockerfile").read_text())
+    assert services["postgres"]["image"] == f"postgres:{client}"
+
+
+def test_a_stop_of_the_relay_waits_for_the_wire(services: dict[str, Any], settings: Any) -> None:
+    grace = int(services["relay"]["stop_grace_period"].removesuffix("s"))
+    assert grace > relay.SHIFT_SECONDS + settings.CARRIER_TIMEOUT_SECONDS + 10
+
+
+def test_the_proxy_keeps_metrics_inside() -> None:
+    text = (ROOT / "Caddyfile").read_text()
+    assert re.search(r"@inside path /metrics /metrics/\*\n\thandle @inside \{\n\t\trespond 404\n", text)
 
 
 def test_secrets_are_asked_for_and_never_given() -> None:

@@ -81,6 +81,12 @@ def test_tests_get_the_development_lock(installed: Path) -> None:
     assert "|requirements-dev.lock|test|-k|relay|" in run(installed / "hub", "test", "-k", "relay").stdout
 
 
+@pytest.mark.parametrize("command", ["backup", "restore", "verify-backup"])
+def test_backups_are_made_and_restored_with_what_production_has(installed: Path, command: str) -> None:
+    answer = run(installed / "hub", command, "my file", "--data", "a b")
+    assert f"|requirements.lock|{command}|my file|--data|a b|" in answer.stdout
+
+
 @pytest.mark.parametrize("command", ["down", "status"])
 def test_stopping_and_asking_install_nothing(installed: Path, command: str) -> None:
     answer = run(installed / "hub", command)
@@ -97,7 +103,7 @@ def test_a_data_folder_before_the_command_is_made_absolute(installed: Path, tmp_
 def test_an_unknown_command_is_a_sentence_and_exit_code_2(installed: Path) -> None:
     answer = run(installed / "hub", "start")
     assert answer.returncode == 2
-    assert "there is no command 'start'. The commands are up, down, status, test, manage and help." in answer.stderr
+    assert "there is no command 'start'. The commands are up, down, status, test, manage, backup, " in answer.stderr
 
 
 def test_no_command_shows_the_usage_as_an_error(installed: Path) -> None:

@@ -203,6 +203,34 @@ def _parent(pid: int) -> int:
         return 0
 
 
+def test_a_running_copy_is_backed_up_and_starts_from_its_backup(
+    start: Callable[..., RunningCopy], tmp_path: Path
+) -> None:
+    copy = start("--no-demo")
+    copy.environment["HUB_BACKUP_PASSPHRASE"] = "correct horse battery staple"
+    copy.wait_until_ready()
+    assert copy.ask("manage", "shell", "-c", MADE).returncode == 0
+    path = str(tmp_path / "my backup")
+    made = copy.ask("backup", path)
+    assert made.returncode == 0, made.stderr
+    refused = copy.ask("restore", path, "--replace")
+    assert (refused.returncode, "is in use" in refused.stderr) == (1, True)
+
+    assert copy.ask("down").returncode == 0
+    restored = copy.ask("restore", path, "--replace")
+    assert restored.returncode == 0, restored.stderr
+    copy.start("--no-demo")
+    copy.wait_until_ready()
+    assert "Bringing the database up to date" not in copy.said()
+    assert copy.ask("manage", "shell", "-c", TOLD).stdout.strip().endswith("Northwind")
+    assert copy.ask("down").returncode == 0
+    until(lambda: not marked(copy.environment))
+
+
+MADE = "from provisioning.models import Organization; Organization.objects.create(name='Northwind')"
+TOLD = "from provisioning.models import Organization; print(Organization.objects.get().name)"
+
+
 def test_a_busy_port_is_a_sentence_and_nothing_is_started(start: Callable[..., RunningCopy]) -> None:
     with socket.socket() as busy:
         busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -28,7 +28,23 @@ def parser() -> argparse.ArgumentParser:
     status = chosen.add_parser("status", help=_("what runs, and who may sign in"), allow_abbrev=False)
     status.add_argument("--json", action="store_true", help=_("for programs"))
     status.set_defaults(run=commands.status)
-    for command in (up, down, status):
+    backup = chosen.add_parser("backup", help=_("write one encrypted file of everything"), allow_abbrev=False)
+    backup.add_argument("file", type=Path, metavar="FILE", help=_("or a folder: the file is then named by the time"))
+    backup.add_argument("--recipient", action="append", default=[], metavar="age1...", help=_("who can open it"))
+    backup.add_argument("--no-verify", dest="verify", action="store_false", help=_("do not open it again to check"))
+    backup.set_defaults(run=commands.backup)
+    restore = chosen.add_parser("restore", help=_("bring a backup back"), allow_abbrev=False)
+    restore.add_argument("--replace", action="store_true", help=_("set aside what is there; nothing is deleted"))
+    restore.add_argument("--check", action="store_true", help=_("only check the backup"))
+    restore.set_defaults(run=commands.restore)
+    verify = chosen.add_parser("verify-backup", help=_("check a backup and say what is in it"), allow_abbrev=False)
+    verify.set_defaults(run=commands.verify_backup)
+    for command in (restore, verify):
+        command.add_argument("file", type=Path, metavar="FILE", help=_("the backup"))
+        command.add_argument("--identity", type=Path, metavar="FILE", help=_("an age identity that opens it"))
+    for command in (backup, restore, verify):
+        command.add_argument("--passphrase-file", type=Path, metavar="FILE", help=_("its first line opens or locks it"))
+    for command in (up, down, status, backup, restore, verify):
         command.add_argument("--data", type=Path, default=commands.chosen_folder(), help=_("the data folder"))
     return root
 

@@ -1,10 +1,13 @@
-"""The commands themselves: up, down, status, manage."""
+"""The commands themselves: up, down, status, manage; backup, restore and verify-backup by way of manage."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import secrets
 import signal
+import subprocess
 import sys
 import time
 from argparse import Namespace
@@ -16,7 +19,7 @@ from texting_hub.up.folder import DataFolder
 from texting_hub.up.programs import Copy
 from texting_hub.up.supervisor import Supervisor
 from texting_hub.up.terminal import say, table
-from texting_hub.up.words import ROOT, _
+from texting_hub.up.words import ROOT, Trouble, _
 
 RUNNING, NOT_RUNNING = 0, 3
 """Exit codes of `status`, as service managers use them."""
@@ -150,3 +153,58 @@ def manage(arguments: list[str]) -> NoReturn:
     """Become manage.py, in the running copy's environment."""
     environment = programs.environment_for_commands(DataFolder(chosen_folder()))
     os.execve(sys.executable, [sys.executable, str(ROOT / "manage.py"), *arguments], environment)
+
+
+def backup(options: Namespace) -> int:
+    """Write a backup of a running or a stopped copy (texting_hub/backup/)."""
+    folder = DataFolder(options.data)
+    environment = programs.environment_for_commands(folder)
+    if "DATABASE_URL" not in environment and not (folder.path / "hub.sqlite3").exists():
+        raise Trouble(_("There is no copy in %(folder)s: nothing to back up.") % {"folder": folder.path})
+    recipients = [argument for name in options.recipient for argument in ("--recipient", name)]
+    unchecked = [] if options.verify else ["--no-verify"]
+    return _manage(["make_backup", *_files(options), *recipients, *unchecked, "--", str(options.file)], environment)
+
+
+def verify_backup(options: Namespace) -> int:
+    """Check a backup; there need not be any copy."""
+    environment = _without_own_secrets(programs.environment_for_commands(DataFolder(options.data)))
+    return _manage(["verify_backup", *_files(options), "--", str(options.file)], environment)
+
+
+def restore(options: Namespace) -> int:
+    """Bring a backup back into a folder that nobody serves. Held meanwhile as a running copy holds it."""
+    if options.check:
+        return verify_backup(options)
+    os.umask(0o077)
+    folder = DataFolder(options.data)
+    folder.make()
+    folder.hold()
+    given = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    environment = {**given, "HUB_DATA": str(folder.path), "PYTHONPATH": str(ROOT)}
+    switches = ["--held", *(["--replace"] if options.replace else [])]
+    switches += [] if environment.get("FIELD_KEYS") else ["--keys-from-backup"]
+    arguments = ["restore_backup", *_files(options), *switches, "--", str(options.file)]
+    return _manage(arguments, _without_own_secrets(environment))
+
+
+def _files(options: Namespace) -> list[str]:
+    """What opens or locks the backup, as the management commands spell it."""
+    named = {"--passphrase-file": options.passphrase_file, "--identity": getattr(options, "identity", None)}
+    return [argument for name, path in named.items() if path for argument in (name, str(path))]
+
+
+def _without_own_secrets(environment: dict[str, str]) -> dict[str, str]:
+    """Settings would make secrets where there are none yet; these are thrown away with the process."""
+    made = {
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "FIELD_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    }
+    return {**environment, **{name: value for name, value in made.items() if not environment.get(name)}}
+
+
+def _manage(arguments: list[str], environment: dict[str, str]) -> int:
+    """manage.py to its end, at this terminal."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), *arguments], env=environment, check=False
+    ).returncode

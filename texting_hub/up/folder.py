@@ -1,6 +1,7 @@
 """The data folder of one copy: private to its owner, held by one supervisor at a time, with what is kept between runs.
 
 run.lock            held (flock) by the supervisor for as long as it lives; the kernel lets go when it dies
+restoring           a restore has begun and has not ended: nothing starts
 run.json            who runs, where, and with what environment (0600: database addresses carry passwords)
 demonstration.json  the demonstration's password, the simulator's secrets, the sign-ins (0600)
 """
@@ -19,7 +20,7 @@ from typing import Any
 
 from texting_hub.up.words import Trouble, _
 
-OURS = {"install.log", "install.lock", "run.lock", "secrets.json", "hub.sqlite3"}
+OURS = {"install.log", "install.lock", "run.lock", "secrets.json", "hub.sqlite3", "restoring"}
 """Any of these names marks a folder as a data folder of ours."""
 
 
@@ -87,6 +88,14 @@ class DataFolder:
                 + _("a second copy: ./hub up --port 8100 --data OTHER-FOLDER")
             )
         return _("The data folder %(folder)s is in use by process %(pid)s, which is starting or stopping.") % facts
+
+    def refuse_half_restored(self) -> None:
+        """Trouble while a restore has begun and not ended (texting_hub/backup/marker.py writes the file)."""
+        if (self.path / "restoring").exists():
+            raise Trouble(
+                _("A restore into %(folder)s has begun and has not ended. Run the same ./hub restore again.")
+                % {"folder": self.path}
+            )
 
     def is_held(self) -> bool:
         """Whether a supervisor lives, asked without disturbing it."""

@@ -20,6 +20,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from texting_hub.backup import marker
 from texting_hub.up import demonstration
 from texting_hub.up.folder import DataFolder
 from texting_hub.up.words import ROOT, _
@@ -106,6 +107,9 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "texting_hub.settings")
     django.setup()
     try:
+        if marker.is_half_restored():
+            tell(TROUBLE, _("A restore has begun here and has not ended. Run the same ./hub restore again."))
+            return 1
         migrated = migrate()
     except OperationalError as error:
         tell(TROUBLE, _("The database does not answer: %(why)s") % {"why": error})

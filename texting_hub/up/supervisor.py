@@ -58,6 +58,7 @@ class Supervisor:
         """Serve until told to stop. Trouble when it cannot be started; whatever was started has ended then."""
         self.folder.make()
         self.folder.hold()
+        self.folder.refuse_half_restored()
         self._end_what_was_left()
         ports.check(self.copy.port, pair=self.copy.demonstrates)
         self.signals = Signals()
