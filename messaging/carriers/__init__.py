@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from messaging.carriers.bandwidth import BandwidthCarrier
 from messaging.carriers.base import Carrier, Credential
@@ -53,7 +53,7 @@ def adapter_for(account: Connected) -> Carrier:
         make = ADAPTERS[account.carrier]
     except KeyError:
         raise UnknownCarrier(account.carrier) from None
-    return _made(make, account.base_url, account.sealed_credentials)
+    return _made(cast(Any, make), account.base_url, account.sealed_credentials)
 
 
 @lru_cache(maxsize=256)
