@@ -14,9 +14,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -63,6 +64,8 @@ class Restore:
         vendor = connection.vendor
         accept = lambda manifest: refuse_unless_restorable(manifest, vendor)  # noqa: E731
         manifest = archive.walk(self.path, self.key, self._keep_secrets, accept=accept)
+        if not self.secrets.keys() >= {"SECRET_KEY", "FIELD_KEYS"}:
+            raise BackupError("damaged", _("This backup holds no secrets. Nothing was changed."))
         self._refuse_other_keys()
         return manifest
 
@@ -85,21 +88,28 @@ class Restore:
 
     def _into_sqlite(self, manifest: Manifest) -> None:
         folder, database = Path(settings.DATA_DIR), Path(connection.settings_dict["NAME"])
+        self._clear_the_way(folder, database)
+        draft = database.with_name(f"{database.name}.restoring")
+        self._place(partial(_write, draft))
+        # It gets its name when it, and everything else, was found whole.
+        draft.replace(database)
+        marker.sync_folder(database.parent)
+        self._settle(manifest)
+        marker.remove_file(folder)
+
+    def _clear_the_way(self, folder: Path, database: Path) -> None:
+        """Set the old copy aside; what an earlier attempt had placed is deleted, which the marker tells apart."""
         begun = marker.read_file(folder)
+        if begun and begun["placing"]:
+            return _delete(_files_of(database))
         if not begun:
             if database.exists() and not self.replace:
                 sentence = _("There is a database already: {path}. --replace sets it aside and puts the backup there.")
                 raise BackupError("database_exists", sentence.format(path=database))
             begun = {"set_aside": f"replaced-{self.stamp}", "placing": False}
             marker.write_file(folder, begun)
-        if not begun["placing"]:
-            self._set_files_aside(_files_of(database), begun["set_aside"])
-            marker.write_file(folder, {**begun, "placing": True})
-        else:
-            _delete(_files_of(database))
-        self._place(database)
-        self._settle(manifest)
-        marker.remove_file(folder)
+        self._set_files_aside(_files_of(database), begun["set_aside"])
+        return marker.write_file(folder, {**begun, "placing": True})
 
     def _set_files_aside(self, paths: list[Path], name: str) -> None:
         """Moved, each beside where it was. Again after a crash: what is there still is the old copy's still."""
@@ -110,20 +120,17 @@ class Restore:
                 shutil.move(path, aside / path.name)
                 self.tell(_("{name} was set aside in {folder}").format(name=path.name, folder=aside))
 
-    def _place(self, database: Path) -> None:
-        """Every file where it belongs. The database gets its name when it, and all else, was found whole."""
-        draft = database.with_name(f"{database.name}.restoring")
+    def _place(self, load: Callable[[Iterator[bytes]], None]) -> None:
+        """Every file where it belongs; `load` takes the database."""
 
         def take(entry: Entry, pieces: Iterator[bytes]) -> None:
             if entry.name.startswith("database."):
                 self.tell(_("Restoring the database ({size})").format(size=in_words(entry.size)))
-                _write(draft, pieces)
+                load(pieces)
             else:
                 self._take_file(entry, pieces)
 
         archive.walk(self.path, self.key, take)
-        draft.replace(database)
-        marker.sync_folder(database.parent)
 
     def _take_file(self, entry: Entry, pieces: Iterator[bytes]) -> None:
         """archive.py lets no other names through. Secrets that the environment gives are not written down."""
@@ -147,15 +154,7 @@ class Restore:
             self._mark_and_set_aside()
         connection.close()
         self._set_own_files_aside()
-
-        def take(entry: Entry, pieces: Iterator[bytes]) -> None:
-            if entry.name.startswith("database."):
-                self.tell(_("Restoring the database ({size})").format(size=in_words(entry.size)))
-                load_postgres(pieces)
-            else:
-                self._take_file(entry, pieces)
-
-        archive.walk(self.path, self.key, take)
+        self._place(load_postgres)
         self._settle(manifest)
         marker.drop_schema()
 
