@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections import Counter as CountedPlaces
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -73,7 +75,7 @@ def metrics() -> _Metrics:
     account = ["account"]
     return _Metrics(
         registry,
-        Histogram("hub_relay_batch_texts", "Texts that one batch dispatched.", account, buckets=TEXTS, registry=registry),
+        Histogram("hub_relay_batch_texts", "Texts of one batch.", account, buckets=TEXTS, registry=registry),
         Counter("hub_texts", "Outcomes of texts.", ["account", "outcome", "reason"], registry=registry),
         Histogram(
             "hub_carrier_answer_seconds", "From the first byte of a text to the carrier’s answer.", account,
@@ -104,6 +106,16 @@ def _measures(measure: Callable[P, None]) -> Callable[P, None]:
     return guarded
 
 
+def _observe_all(histogram: Histogram, bounds: Sequence[float], seconds: Iterable[float]) -> None:
+    """What `observe` does for each, in one write a bucket: a batch's answers fall into few."""
+    found = list(seconds)
+    buckets: CountedPlaces[int] = CountedPlaces(bisect_left(bounds, one) for one in found)
+    for place, texts in buckets.items():
+        histogram._buckets[place].inc(texts)
+    if found:
+        histogram._sum.inc(sum(found))
+
+
 @_measures
 def observe_batch(account: str, texts: int) -> None:
     """One batch went to a carrier account."""
@@ -120,22 +132,18 @@ def count_outcomes(outcomes: Mapping[tuple[str, str, str], int]) -> None:
 @_measures
 def observe_carrier_seconds(account: str, seconds: Iterable[float]) -> None:
     """How long the answers of one account took."""
-    answers = metrics().carrier.labels(account)
-    for one in seconds:
-        answers.observe(one)
+    _observe_all(metrics().carrier.labels(account), ANSWER_SECONDS, seconds)
 
 
 @_measures
 def observe_receipt_delays(seconds: Iterable[float]) -> None:
     """How long after the carrier took the texts their receipts came. One that came before is 0."""
-    receipts = metrics().receipts
-    for one in seconds:
-        receipts.observe(max(0.0, one))
+    _observe_all(metrics().receipts, RECEIPT_SECONDS, [max(0.0, one) for one in seconds])
 
 
 @_measures
 def count_webhooks(account: str, answer: str) -> None:
-    """One request of a carrier, by the code of our answer: ok, signature, malformed, try_again … Unknown account: ""."""
+    """One request of a carrier, by our answer's code: ok, signature, malformed, try_again … No such account: ""."""
     metrics().webhooks.labels(account, answer).inc()
 
 
