@@ -13,10 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from compliance.models import AuditEvent
+from messaging import actions as messaging_actions
 from provisioning import actions as provisioning_actions
 
 ACTIONS: Final = {
     **provisioning_actions.ACTIONS,
+    **messaging_actions.ACTIONS,
     "purge.run": gettext_lazy("Purged messages"),
     "messages.read": gettext_lazy("Read messages"),
     "export.requested": gettext_lazy("Asked for an export"),

@@ -36,7 +36,7 @@ class LineChart:
 
 def line_chart(days: Sequence[Day]) -> LineChart:
     """Two lines over the days. At least two days."""
-    top = _top(max((max(day.sent, day.received) for day in days), default=0))
+    top = round_top(max((max(day.sent, day.received) for day in days), default=0))
     step = WIDTH / (len(days) - 1)
     sent = _points([day.sent for day in days], top, step)
     return LineChart(
@@ -49,7 +49,7 @@ def line_chart(days: Sequence[Day]) -> LineChart:
     )
 
 
-def _top(most: int) -> int:
+def round_top(most: int) -> int:
     """The lowest round number, in quarters a whole one, that nothing rises above."""
     size = 1
     while True:

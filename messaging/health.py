@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 
 from messaging.models import CarrierAccount, CarrierBatch, Message
 from messaging.models.messages import IS_WAITING, Direction, Status
@@ -89,6 +89,18 @@ def answers_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, 
         ok=Sum("taken") + Sum("refused"), bad=Sum("not_taken") + Sum("unknown")
     )
     return {row["carrier_account_id"]: Answers(row["ok"] + row["bad"], row["bad"]) for row in sums}
+
+
+def answer_times_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, tuple[float | None, int]]:
+    """Milliseconds, on average and at most, that each account took to answer in the last quarter of an hour."""
+    lately = CarrierBatch.objects.filter(carrier_account_id__in=list(accounts), at__gt=now - LATELY).order_by()
+    sums = lately.values("carrier_account_id").annotate(
+        answered=Sum("taken") + Sum("refused"), time=Sum("milliseconds"), most=Max("slowest")
+    )
+    return {
+        row["carrier_account_id"]: (row["time"] / row["answered"] if row["answered"] else None, row["most"])
+        for row in sums
+    }
 
 
 def of_organization(organization: Organization, now: datetime) -> Health:

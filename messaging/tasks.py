@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -11,10 +11,12 @@ from celery import shared_task
 from messaging import capabilities, clock, health, outcomes, receipts, wakeups, watch
 from messaging.relay import Relay
 from messaging.sweep import sweep
+from provisioning import heartbeats
 from provisioning.number_capability import REFRESH_TASK, looking, wake_refresh
 
 SOON: Final = timedelta(seconds=5)
 """The sweep comes as often; what is due earlier has a wake-up of its own."""
+BEATS_EVERY: Final = timedelta(seconds=15)
 
 
 @lru_cache(maxsize=1)
@@ -37,8 +39,17 @@ def relay_due() -> None:
 @shared_task(name="messaging.relay_sweep")
 def relay_sweep() -> None:
     """Find what was left behind, and send it if there is anything to send: whatever became of its wake-up."""
-    if sweep(clock.database_now()):
+    now = clock.database_now()
+    _beat(now)
+    if sweep(now):
         relay_due()
+
+
+def _beat(now: datetime) -> None:
+    """The relay's worker lives: written down four times a minute, not with every sweep."""
+    last = heartbeats.last(heartbeats.RELAY)
+    if last is None or abs(now - last) >= BEATS_EVERY:
+        heartbeats.beat(heartbeats.RELAY, now)
 
 
 @shared_task(name=REFRESH_TASK)

@@ -4,12 +4,14 @@ from django.urls import URLPattern, path
 from django.views.i18n import JavaScriptCatalog
 
 from messaging import api, overview_pages, views, webhooks
+from messaging.operations.urls import urlpatterns as operations
 from provisioning.roles import signed_in
 
 urlpatterns: list[URLPattern] = [
     path("webhooks/<uuid:account_id>/", webhooks.receive, name="webhook"),
     path("overview/", overview_pages.page, name="overview"),
     path("overview/ability/", overview_pages.ability, name="overview_ability"),
+    *operations,
     path("inbox/", views.inbox, name="inbox"),
     path("inbox/list/", views.conversation_list, name="inbox_list"),
     path("inbox/new/", views.new_message, name="new_message"),

@@ -1,4 +1,4 @@
-"""When what has to happen regularly last did: the watch over alerts, the backup."""
+"""When what has to happen regularly last did: the watch over alerts, the backup, the relay's sweep."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from provisioning.models import Heartbeat, Organization
 
 WATCH: Final = "watch"
 BACKUP: Final = "backup"
+RELAY: Final = "relay"
+"""Beaten by the relay's own worker (messaging/tasks.py), so that one that died is seen."""
 WATCH_LATE_AFTER: Final = timedelta(minutes=5)
 
 

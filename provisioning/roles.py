@@ -49,6 +49,8 @@ class Permission(StrEnum):
     VIEW_ALERTS = "view_alerts"
     """The Alerts page; which kinds are on it depends on the other permissions (provisioning/alert_words.py)."""
     USE_INBOX = "use_inbox"
+    OPERATE = "operate"
+    """The provider operators' pages: the relay, carriers and numbers of every organization. No role grants it."""
     READ_RETAINED_MESSAGES = "read_retained_messages"
 
 
@@ -95,9 +97,11 @@ def assignments_of(user: User) -> list[RoleAssignment]:
 
 
 def permissions_of(user: User) -> frozenset[Permission]:
-    """Everything the user may do. Operators and deactivated users: nothing here."""
-    if not user.is_active or user.organization_id is None:
+    """Everything the user may do. Deactivated users: nothing; provider operators: nothing within organizations."""
+    if not user.is_active:
         return frozenset()
+    if user.organization_id is None:
+        return frozenset({Permission.OPERATE}) if user.is_staff else frozenset()
     granted = {Permission.USE_INBOX}
     for assignment in assignments_of(user):
         granted |= GRANTS[Role(assignment.role)]

@@ -48,6 +48,10 @@ def _pages() -> list[tuple[str, str, str, str, Permission]]:
         (_("Services"), _("PSTN & Routing"), "numbers", "route", Permission.VIEW_NUMBERS),
         (_("Services"), _("10DLC registration"), "registration", "flag", Permission.VIEW_REGISTRATION),
         (_("Compliance"), _("Messages"), "retained_messages", "scale", Permission.READ_RETAINED_MESSAGES),
+        (_("Provider"), _("Relay"), "operations", "pulse", Permission.OPERATE),
+        (_("Provider"), _("Numbers"), "operations_numbers", "phone", Permission.OPERATE),
+        (_("Provider"), _("Texts"), "operations_texts", "search", Permission.OPERATE),
+        (_("Provider"), _("Customers and set-up"), "admin:index", "building", Permission.OPERATE),
     ]
 
 
@@ -58,10 +62,18 @@ def sections(user: User, path: str) -> list[Section]:
     for title, label, name, icon, permission in _pages():
         if permission in granted and (name not in _WITH_ADDON or _has_addon(user)):
             url = reverse(name)
-            root = "/" + url.strip("/").split("/")[0] + "/"
             news = len(task_notices.unseen(user.pk)) if name == "tasks" else 0
-            found.setdefault(title, []).append(Entry(label, url, icon, path.startswith(root), news))
+            found.setdefault(title, []).append(Entry(label, url, icon, _is_current(name, url, path), news))
     return [Section(title, entries) for title, entries in found.items()]
+
+
+def _is_current(name: str, url: str, path: str) -> bool:
+    """Whether the page shown is below the entry's first folder; operators' pages share theirs."""
+    if name == "operations":
+        return path == url or path.startswith(f"{url}accounts/")
+    if name.startswith("operations_"):
+        return path.startswith(url)
+    return path.startswith("/" + url.strip("/").split("/")[0] + "/")
 
 
 _WITH_ADDON = ("registration",)

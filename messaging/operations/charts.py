@@ -1,0 +1,78 @@
+"""The operators' charts, as paths that a template writes into SVG: stacked columns over time, and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from messaging.charts import HEIGHT, LINES, TICKS, WIDTH, round_top
+from messaging.operations.figures import ANSWERS, Moment
+
+GAP: Final = 0.15
+"""Of a column's place that stays empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One column's whole height: what a pointer on it is told."""
+
+    x: str
+    width: str
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A path for each answer of carriers, stacked; and the line of their answer time on a scale of its own."""
+
+    paths: list[tuple[str, str]]
+    scale: list[int]
+    line: str
+    line_scale: list[int]
+    ticks: list[Moment]
+    areas: list[Area]
+
+
+def stack(moments: Sequence[Moment]) -> Stack:
+    """Columns over the moments. At least two of them."""
+    step = WIDTH / len(moments)
+    top = round_top(max(moment.texts for moment in moments))
+    slowest = round_top(round(max(moment.answer_milliseconds or 0 for moment in moments)))
+    return Stack(
+        paths=[(name, _columns(moments, place, step, top)) for place, name in enumerate(ANSWERS)],
+        scale=_scale(top),
+        line=_line(moments, step, slowest),
+        line_scale=_scale(slowest),
+        ticks=[moments[round(place * (len(moments) - 1) / (TICKS - 1))] for place in range(TICKS)],
+        areas=[Area(f"{place * step:.1f}", f"{step:.1f}", moment) for place, moment in enumerate(moments)],
+    )
+
+
+def _scale(top: int) -> list[int]:
+    return [top * place // LINES for place in range(LINES, -1, -1)]
+
+
+def _columns(moments: Sequence[Moment], place: int, step: float, top: int) -> str:
+    """Every column of one answer, above those of the answers before it."""
+    parts = []
+    for index, moment in enumerate(moments):
+        below, here = sum(moment.answers[:place]), moment.answers[place]
+        if here:
+            bottom, height = HEIGHT - below * HEIGHT / top, here * HEIGHT / top
+            left, width = (index + GAP / 2) * step, (1 - GAP) * step
+            parts.append(f"M{left:.1f} {bottom:.1f}h{width:.1f}v-{height:.1f}h-{width:.1f}z")
+    return "".join(parts)
+
+
+def _line(moments: Sequence[Moment], step: float, top: int) -> str:
+    """Moments without an answer interrupt the line."""
+    parts, drawing = [], False
+    for index, moment in enumerate(moments):
+        if moment.answer_milliseconds is None:
+            drawing = False
+            continue
+        x, y = (index + 0.5) * step, HEIGHT - moment.answer_milliseconds * HEIGHT / top
+        parts.append(f"{'L' if drawing else 'M'}{x:.1f} {y:.1f}" + ("" if drawing else "h.1"))
+        drawing = True
+    return "".join(parts)

@@ -1,0 +1,66 @@
+"""What operators fill in: where numbers move to, which numbers to look at, why one is paused."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from messaging.models import CarrierAccount
+from messaging.operations.number_figures import ORDERS
+from messaging.routing import LONGEST_REASON
+from provisioning.models import Organization
+
+
+class MoveForm(forms.Form):
+    """All numbers of an account, or one organization's, to another account."""
+
+    target = forms.ModelChoiceField(CarrierAccount.objects.none(), label=_("To the account"), empty_label=None)
+    organization = forms.ModelChoiceField(
+        Organization.objects.none(), label=_("Numbers of"), required=False, empty_label=_("Every organization")
+    )
+
+    def __init__(self, account: CarrierAccount, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["target"].queryset = CarrierAccount.objects.exclude(pk=account.pk)  # type: ignore[attr-defined]
+        served = account.sending_numbers.order_by().values("organization")
+        self.fields["organization"].queryset = (  # type: ignore[attr-defined]
+            Organization.objects.filter(pk__in=served).order_by("name", "pk")
+        )
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "input"
+
+
+class NumbersForm(forms.Form):
+    """Filters of the numbers page. What is not understood filters nothing."""
+
+    organization = forms.UUIDField(required=False)
+    order = forms.ChoiceField(choices=[(name, name) for name in ORDERS], required=False)
+    paused = forms.BooleanField(required=False)
+
+    @property
+    def organization_id(self) -> uuid.UUID | None:
+        return self._kept("organization")
+
+    @property
+    def chosen_order(self) -> str:
+        return self._kept("order") or ORDERS[0]
+
+    @property
+    def only_paused(self) -> bool:
+        return bool(self._kept("paused"))
+
+    def _kept(self, name: str) -> Any:
+        self.is_valid()
+        return self.cleaned_data.get(name)
+
+
+class ReasonForm(forms.Form):
+    """Why a number is paused."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=LONGEST_REASON, help_text=_("It is kept in the organization’s audit log."),
+        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
+    )  # fmt: skip

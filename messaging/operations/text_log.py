@@ -1,0 +1,98 @@
+"""What support sees of one text: who, when, what was said between us and the carrier. Never its words, nor a receipt's.
+
+The body is not even read (`defer`); a receipt's raw form may quote it, so that is not read either. Our own number is
+the customer's and is shown; of the person's only the last two digits are.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from messaging.models import CarrierAccount, Exchange, Message, Receipt
+from messaging.models.messages import Direction
+from provisioning.changes import Actor, record_target
+
+FOUND: Final = 20
+SHOWN: Final = 200
+"""A text has few attempts and receipts; a carrier that repeats itself for ever does not fill the page."""
+
+_FACTS: Final[tuple[tuple[str, str | Promise], ...]] = (
+    ("accepted_at", _("Accepted")),
+    ("due_at", _("Due")),
+    ("sending_at", _("Last handed to the carrier")),
+    ("unconfirmed_at", _("Outcome unknown")),
+    ("failed_at", _("Failed")),
+    ("blocked_at", _("Blocked")),
+    ("cancelled_at", _("Cancelled")),
+    ("sent_at", _("Taken by the carrier")),
+    ("delivered_at", _("Delivered")),
+    ("undelivered_at", _("Not delivered")),
+    ("retry_at", _("Tried again at")),
+    ("leased_until", _("Held by a worker until")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextLog:
+    """One text without its words. Times are in order."""
+
+    text: Message
+    counterpart: str
+    history: list[tuple[datetime, str]]
+    exchanges: list[Exchange]
+    receipts: list[Receipt]
+
+
+def masked(number: str) -> str:
+    """`+14155550122` as `…22`: enough to tell two people apart in a support call, not enough to call one."""
+    return f"…{number[-2:]}" if number else ""
+
+
+def texts() -> QuerySet[Message]:
+    """Messages without what support may not see."""
+    return Message.objects.defer("body", "search_text", "idempotency_key", "request_digest")
+
+
+def find(typed: str) -> list[Message]:
+    """Texts of this id, or of this carrier's id in any account; at most twenty."""
+    typed = typed.strip()
+    try:
+        return list(texts().filter(pk=uuid.UUID(typed)))
+    except ValueError:
+        pass
+    if not typed or len(typed) > 128 or "\0" in typed:
+        return []
+    accounts = list(CarrierAccount.objects.values_list("pk", flat=True))
+    by_carrier = Q(carrier_account_id__in=accounts, carrier_message_id=typed) & ~Q(carrier_message_id="")
+    rows: list[Message] = []
+    for direction in (Direction.OUTBOUND, Direction.INBOUND):  # Each has an index of its own.
+        found = texts().filter(by_carrier, direction=direction).select_related("organization")
+        rows.extend(found[: FOUND - len(rows)])
+    return rows
+
+
+def read(text: Message, actor: Actor) -> TextLog:
+    """Everything about the text. The look is in its organization's audit log, or does not happen (call in atomic)."""
+    record_target("text.log_read", actor, text, organization_id=text.organization_id)
+    receipts = Receipt.objects.defer("raw").filter(message=text).select_related("carrier_account")
+    exchanges = Exchange.objects.filter(message=text).select_related("carrier_account")
+    return TextLog(
+        text,
+        masked(text.counterpart),
+        _history(text),
+        list(exchanges.order_by("pk")[:SHOWN]),
+        list(receipts.order_by("received_at", "pk")[:SHOWN]),
+    )
+
+
+def _history(text: Message) -> list[tuple[datetime, str]]:
+    facts: Sequence[tuple[datetime | None, str]] = [(getattr(text, name), str(words)) for name, words in _FACTS]
+    return sorted((at, words) for at, words in facts if at is not None)

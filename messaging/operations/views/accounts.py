@@ -1,0 +1,98 @@
+"""One carrier account: pause, drain, fail over. What these do is in messaging/routing.py."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from messaging import clock, routing
+from messaging.models import CarrierAccount
+from messaging.operations import figures
+from messaging.operations.forms import MoveForm
+from provisioning.changes import Actor
+from provisioning.refusals import Refusal
+from provisioning.roles import Permission, requires
+
+_Act = Callable[[CarrierAccount, Actor, datetime], bool]
+_ACTS: Final[dict[str, tuple[_Act, str | Promise]]] = {
+    "pause": (
+        lambda account, actor, now: routing.pause(account, actor),
+        gettext_lazy("%(account)s is paused. Its texts wait, and fail when they have waited for 24 hours."),
+    ),
+    "resume": (
+        lambda account, actor, now: routing.resume(account, actor),
+        gettext_lazy("%(account)s sends again."),
+    ),
+    "drain": (
+        routing.drain,
+        gettext_lazy("%(account)s is being drained: what is accepted from now on waits for another account."),
+    ),
+    "end_draining": (routing.end_draining, gettext_lazy("%(account)s is not being drained any more.")),
+}
+
+
+@requires(Permission.OPERATE)
+@never_cache
+@require_GET
+def page(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
+    """Health, what operators can do, and the move to another account."""
+    return _page(request, _account(account_id), MoveForm(_account(account_id)))
+
+
+@requires(Permission.OPERATE)
+@require_POST
+def change(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
+    """Pause, resume, drain or end draining; done twice it says so once."""
+    account, wanted = _account(account_id), request.POST.get("to", "")
+    if wanted in _ACTS:
+        act, sentence = _ACTS[wanted]
+        act(account, Actor.of_request(request), clock.database_now())
+        messages.success(request, str(sentence) % {"account": account.name})
+    return redirect("operations_account", account_id=account.pk)
+
+
+@requires(Permission.OPERATE)
+@require_POST
+def move(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
+    """Asks first, with what it would do; posted with `confirmed`, moves the numbers."""
+    account = _account(account_id)
+    form = MoveForm(account, request.POST)
+    if not form.is_valid():
+        return _page(request, account, form, status=422)
+    target, organization = form.cleaned_data["target"], form.cleaned_data["organization"]
+    now = clock.database_now()
+    if "confirmed" not in request.POST:
+        context = {"account": account, "target": target, "organization": organization, "most": figures.MOST}
+        context["preview"] = routing.preview(account, target, now, organization)
+        return render(request, "messaging/operations/move.html", context)
+    try:
+        moved = routing.move(account, target, Actor.of_request(request), now, organization)
+    except Refusal as refusal:
+        form.add_error("target", refusal.sentence)
+        return _page(request, account, form, status=422)
+    told = ngettext("%(count)s number moved to %(target)s.", "%(count)s numbers moved to %(target)s.", moved)
+    messages.success(request, told % {"count": moved, "target": target.name})
+    return redirect("operations_account", account_id=account.pk)
+
+
+def _account(account_id: uuid.UUID) -> CarrierAccount:
+    return get_object_or_404(CarrierAccount, pk=account_id)
+
+
+def _page(request: HttpRequest, account: CarrierAccount, form: MoveForm, status: int = 200) -> HttpResponse:
+    now = clock.database_now()
+    queue, (_all, delays) = figures.queue(now), figures.receipt_delays(now)
+    health = next(one for one in figures.accounts(now, queue.by_account, delays) if one.account.pk == account.pk)
+    context = {"account": account, "health": health, "form": form, "most": figures.MOST, "title": _("Carrier account")}
+    return render(request, "messaging/operations/account.html", context, status=status)

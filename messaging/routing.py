@@ -1,0 +1,247 @@
+"""Which carrier account numbers send through, and what operators do about it: pause, drain, fail over.
+
+What must never happen:
+1. A text goes out twice because its number moved. Nothing in here writes a message: a text that was handed to the old
+   account (sending, or with an unknown outcome) stays what it is, is never sent again by itself, and its receipts
+   still come to the old account and count. Only what waits goes the new way, for a text's account is read from its
+   number when it is dispatched.
+2. Numbers stay between two accounts. Each batch of numbers moves in one transaction with its audit events; what was cut
+   off is finished by asking for the same again.
+3. Nobody knows who did it. Each number's move, pause and resumption is in its organization's audit log; what is done
+   to an account is in the platform's.
+
+Transactions: one for each act on an account; one for each batch of a move (phone numbers, then sending numbers, in
+order of id, then the audit log's head). The relay is woken after each commit. A move to another carrier makes the
+numbers' capability a question again: that carrier is asked anew, and until it answers the last answer stands.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
+
+from messaging import pacing
+from messaging.models import CarrierAccount, Message, SendingNumber
+from messaging.models.messages import IS_IN_LINE, IS_WAITING, Status
+from messaging.wakeups import wake_relay
+from provisioning.changes import Actor, Change, change_of, record_many, record_target
+from provisioning.ids import first_id_at
+from provisioning.models import Organization, PhoneNumber
+from provisioning.number_capability import wake_refresh
+from provisioning.refusals import Refusal
+
+BATCH: Final = 500
+MOST_COUNTED: Final = 10_000
+"""Counts for people end here: "10,000+"."""
+UNKNOWN_COUNTED_FOR: Final = timedelta(days=3)
+LONGEST_REASON: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a move would do. Texts are counted up to one more than MOST_COUNTED."""
+
+    numbers: int
+    waiting: int
+    unknown: int
+    other_carrier: bool
+    target_paused: bool
+    target_draining: bool
+
+
+def pause(account: CarrierAccount, actor: Actor) -> bool:
+    """Nothing goes out through the account from the next dispatch on. False: it was paused."""
+    return _set_account(account, actor, "paused", paused=True)
+
+
+def resume(account: CarrierAccount, actor: Actor) -> bool:
+    """Texts that waited go out. False: it was not paused."""
+    changed = _set_account(account, actor, "resumed", paused=False)
+    wake_relay()
+    return changed
+
+
+def drain(account: CarrierAccount, actor: Actor, now: datetime) -> bool:
+    """What was accepted before `now` still goes out; what is accepted later waits. False: it was draining."""
+    return _set_account(account, actor, "drained", draining_since=now)
+
+
+def end_draining(account: CarrierAccount, actor: Actor, now: datetime) -> bool:
+    """Everything goes out again. False: it was not draining."""
+    changed = _set_account(account, actor, "not_drained", draining_since=None)
+    if changed:
+        _look_at_waiting(account, now)
+    return changed
+
+
+def _set_account(account: CarrierAccount, actor: Actor, verb: str, **wanted: bool | datetime | None) -> bool:
+    """One column, with its event. What is so already stays as it is: a drain keeps its beginning."""
+    ((column, value),) = wanted.items()
+    with transaction.atomic():
+        locked = CarrierAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+        before = getattr(locked, column)
+        if bool(before) == bool(value):
+            return False
+        setattr(locked, column, value)
+        locked.save(update_fields=[column])
+        record_target(
+            f"carrier_account.{verb}", actor, locked, organization_id=None,
+            before={column: _plain(before)}, after={column: _plain(value)},
+        )  # fmt: skip
+    return True
+
+
+def _plain(value: bool | datetime | None) -> bool | str | None:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _look_at_waiting(account: CarrierAccount, now: datetime) -> None:
+    """Texts that were held made their numbers look later: let those look now, batch by batch."""
+    after = uuid.UUID(int=0)
+    while numbers := list(_with_waiting(account).filter(pk__gt=after).values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            pacing.look_again(numbers, now)
+            wake_relay()
+        after = numbers[-1]
+
+
+def _with_waiting(account: CarrierAccount) -> QuerySet[SendingNumber]:
+    waiting = Message.objects.filter(IS_WAITING, number_id=OuterRef("pk"))
+    return SendingNumber.objects.filter(Exists(waiting), carrier_account=account).order_by("pk")
+
+
+def left_to_drain(account: CarrierAccount) -> int:
+    """Texts accepted before the drain began that are still queued or on the wire; at most MOST_COUNTED + 1."""
+    if account.draining_since is None:
+        return 0
+    before = Message.objects.filter(
+        IS_IN_LINE, number__sending__carrier_account=account, accepted_at__lt=account.draining_since
+    )
+    return before[: MOST_COUNTED + 1].count()
+
+
+def numbers_of(account: CarrierAccount, organization: Organization | None = None) -> QuerySet[SendingNumber]:
+    """The numbers that send through the account; of one organization, or all."""
+    numbers = SendingNumber.objects.filter(carrier_account=account)
+    return numbers if organization is None else numbers.filter(organization=organization)
+
+
+def preview(
+    account: CarrierAccount, target: CarrierAccount, now: datetime, organization: Organization | None = None
+) -> Preview:
+    """What `move` would do now. Three queries: over the numbers, what waits, and what was accepted in three days."""
+    moving = numbers_of(account, organization)
+    of_these = Message.objects.filter(number__sending__in=moving)
+    lately = first_id_at(now - UNKNOWN_COUNTED_FOR)
+    handed = Message.objects.filter(carrier_account=account, number__sending__in=moving, pk__gte=lately)
+    return Preview(
+        numbers=moving.count(),
+        waiting=of_these.filter(IS_WAITING)[: MOST_COUNTED + 1].count(),
+        unknown=handed.filter(status=Status.UNCONFIRMED)[: MOST_COUNTED + 1].count(),
+        other_carrier=account.carrier != target.carrier,
+        target_paused=target.paused,
+        target_draining=target.draining_since is not None,
+    )
+
+
+def move(
+    account: CarrierAccount,
+    target: CarrierAccount,
+    actor: Actor,
+    now: datetime,
+    organization: Organization | None = None,
+) -> int:
+    """Fail over: these numbers send through `target` from now on. How many moved; asking again moves the rest.
+
+    Raises Refusal for a target that is the account itself, or that drains.
+    """
+    if target.pk == account.pk:
+        raise Refusal("same_account", _("Choose another account than the one the numbers are on."))
+    if target.draining_since is not None:
+        raise Refusal("target_draining", _("The target is being drained itself. End that, or choose another account."))
+    moving = numbers_of(account, organization).order_by()
+    moved = 0
+    for organization_id in sorted(moving.values_list("organization_id", flat=True).distinct()):
+        while batch := _move_batch(account, target, organization_id, actor, now):
+            moved += batch
+    _record_move(account, target, actor, organization, moved)
+    return moved
+
+
+def _move_batch(
+    account: CarrierAccount, target: CarrierAccount, organization_id: uuid.UUID, actor: Actor, now: datetime
+) -> int:
+    """Numbers of one organization, in one transaction with their events."""
+    candidates = SendingNumber.objects.filter(carrier_account=account, organization_id=organization_id)
+    with transaction.atomic():
+        ids = list(candidates.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if account.carrier != target.carrier:
+            _ask_capability(ids, now)
+        pacing.lock(ids)
+        numbers = list(candidates.filter(pk__in=ids).select_related("number").order_by("pk"))
+        candidates.filter(pk__in=[number.pk for number in numbers]).update(carrier_account=target)
+        waiting = Message.objects.filter(IS_WAITING, number_id__in=[number.pk for number in numbers])
+        pacing.look_again(set(waiting.values_list("number_id", flat=True).distinct()), now)
+        record_many([_moved(number.number, account, target, actor) for number in numbers])
+        wake_relay()
+    return len(numbers)
+
+
+def _ask_capability(number_ids: Sequence[uuid.UUID], now: datetime) -> None:
+    """Another carrier may see the numbers differently: it is asked in a moment."""
+    numbers = PhoneNumber.objects.owned().filter(pk__in=number_ids)
+    list(numbers.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    numbers.update(capability_due_at=now)
+    wake_refresh()
+
+
+def _moved(number: PhoneNumber, account: CarrierAccount, target: CarrierAccount, actor: Actor) -> Change:
+    return change_of(
+        "number.carrier_changed", actor, number, organization_id=number.organization_id,
+        before={"carrier_account": account.name}, after={"carrier_account": target.name},
+    )  # fmt: skip
+
+
+def _record_move(
+    account: CarrierAccount, target: CarrierAccount, actor: Actor, organization: Organization | None, moved: int
+) -> None:
+    if moved:
+        told = {"target": target.name, "numbers": moved, "organization": str(organization) if organization else ""}
+        with transaction.atomic():
+            record_target("carrier_account.failed_over", actor, account, organization_id=None, after=told)
+
+
+def pause_number(number: SendingNumber, actor: Actor, reason: str) -> bool:
+    """The number sends nothing from the next dispatch on. False: it was paused. Refusal: nobody says why."""
+    if not reason.strip():
+        raise Refusal("reason_missing", _("Say why: the organization’s administrators ask."))
+    return _set_paused(number, actor, True, reason.strip()[:LONGEST_REASON])
+
+
+def resume_number(number: SendingNumber, actor: Actor, now: datetime) -> bool:
+    """Texts that waited go out. False: it was not paused."""
+    resumed = _set_paused(number, actor, False, "")
+    if resumed:
+        pacing.look_again([number.pk], now)
+        wake_relay()
+    return resumed
+
+
+def _set_paused(number: SendingNumber, actor: Actor, paused: bool, reason: str) -> bool:
+    with transaction.atomic():
+        if not SendingNumber.objects.filter(pk=number.pk, paused=not paused).update(paused=paused):
+            return False
+        told = {"paused": paused, **({"reason": reason} if reason else {})}
+        verb = "paused" if paused else "resumed"
+        record_target(
+            f"number.{verb}", actor, number.number, organization_id=number.organization_id,
+            before={"paused": not paused}, after=told,
+        )  # fmt: skip
+    return True
