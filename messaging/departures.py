@@ -82,7 +82,7 @@ class Departure:
     message_id: uuid.UUID
     conversation_id: uuid.UUID | None
     lease_token: uuid.UUID
-    account_id: uuid.UUID
+    account: Account
     attempts: int
     text: OutboundText
     carrier: Carrier
@@ -168,13 +168,13 @@ def _departures(
 ) -> list[Departure]:
     webhooks = {pk: f"{settings.PUBLIC_URL}{reverse('webhook', args=[pk])}" for pk in adapters}
     return [
-        _departure(text, lease, account_id, webhooks[account_id], adapters[account_id])
+        _departure(text, lease, account, webhooks[account.id], adapters[account.id])
         for text in texts
-        for account_id in (senders[text.number_id].account.id,)
+        for account in (senders[text.number_id].account,)
     ]
 
 
-def _departure(text: Held, lease: Lease, account_id: uuid.UUID, webhook: str, carrier: Carrier) -> Departure:
+def _departure(text: Held, lease: Lease, account: Account, webhook: str, carrier: Carrier) -> Departure:
     outbound = OutboundText(
         message_id=str(text.id),
         own_e164=text.own_e164,
@@ -182,4 +182,4 @@ def _departure(text: Held, lease: Lease, account_id: uuid.UUID, webhook: str, ca
         body=text.body,
         callback_url=webhook,
     )
-    return Departure(text.id, text.conversation_id, lease.token, account_id, text.attempts + 1, outbound, carrier)
+    return Departure(text.id, text.conversation_id, lease.token, account, text.attempts + 1, outbound, carrier)

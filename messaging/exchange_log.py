@@ -7,13 +7,14 @@ Losing it loses no text. Nothing in it is a body or a whole number (carriers/exc
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from django.db import transaction
 
+from messaging import measurements
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.carriers.exchanges import Exchange
 from messaging.models import CarrierBatch
@@ -45,9 +46,24 @@ Entry = tuple[uuid.UUID, uuid.UUID, int, int | None, str, int | None, str, str]
 def note(outcomes: Iterable[Outcome], now: datetime) -> None:
     """Keep how these attempts went. Two statements; a text that was purged meanwhile is left out."""
     ended = list(outcomes)
+    _measure(ended)
     with transaction.atomic():
         _INSERT.write([entry for outcome in ended for entry in _entries(outcome)], now=now)
         CarrierBatch.objects.bulk_create(_sums(ended, now))
+
+
+def _measure(outcomes: Iterable[Outcome]) -> None:
+    """For Prometheus: how texts fared, and how long carriers took to answer."""
+    seconds: defaultdict[str, list[float]] = defaultdict(list)
+    fared: Counter[tuple[str, str, str]] = Counter()
+    for outcome in outcomes:
+        account, answer = outcome.departure.account.name, outcome.answer
+        fared[account, ANSWERED[type(answer)], getattr(answer, "reason", "")] += 1
+        if not isinstance(answer, NotTaken):
+            seconds[account].append(outcome.seconds)
+    measurements.count_outcomes(fared)
+    for account, took in seconds.items():
+        measurements.observe_carrier_seconds(account, took)
 
 
 def _entries(outcome: Outcome) -> list[Entry]:
@@ -60,7 +76,7 @@ def _entries(outcome: Outcome) -> list[Entry]:
     return [
         (
             departure.message_id,
-            departure.account_id,
+            departure.account.id,
             departure.attempts,
             None,
             answered,
@@ -75,7 +91,7 @@ def _entry(outcome: Outcome, exchange: Exchange) -> Entry:
     departure = outcome.departure
     return (
         departure.message_id,
-        departure.account_id,
+        departure.account.id,
         departure.attempts,
         exchange.milliseconds,
         ANSWERED[type(outcome.answer)],
@@ -88,7 +104,7 @@ def _entry(outcome: Outcome, exchange: Exchange) -> Entry:
 def _sums(outcomes: Iterable[Outcome], now: datetime) -> list[CarrierBatch]:
     batches: defaultdict[uuid.UUID, CarrierBatch] = defaultdict(CarrierBatch)
     for outcome in outcomes:
-        batch, answered = batches[outcome.departure.account_id], ANSWERED[type(outcome.answer)]
+        batch, answered = batches[outcome.departure.account.id], ANSWERED[type(outcome.answer)]
         setattr(batch, answered, getattr(batch, answered) + 1)
         if not isinstance(outcome.answer, NotTaken):
             took = round(outcome.seconds * 1000)

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,7 +36,7 @@ import structlog
 from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 
-from messaging import clock, departures, exchange_log, leases, states
+from messaging import clock, departures, exchange_log, leases, measurements, states
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.changes import touch
 from messaging.departures import Departure
@@ -108,6 +109,8 @@ class Relay:
         going = departures.dispatch(lease, now) if lease.message_ids else []
         if going:
             self._transit.hand_over(going, latest)
+            for account, texts in Counter(departure.account.name for departure in going).items():
+                measurements.observe_batch(account, texts)
         return True
 
     def _collect(self) -> None:

@@ -14,6 +14,7 @@ class Account(NamedTuple):
     """A carrier account now."""
 
     id: uuid.UUID
+    name: str
     carrier: str
     base_url: str
     sealed_credentials: str
@@ -48,12 +49,12 @@ _NUMBERS: Final = Statement(
 )  # fmt: skip
 _ACCOUNTS: Final = Statement(
     """
-    SELECT id, carrier, base_url, sealed_credentials, paused, draining_since FROM messaging_carrieraccount
+    SELECT id, name, carrier, base_url, sealed_credentials, paused, draining_since FROM messaging_carrieraccount
     WHERE id {in ids}
     """,
     answers={
-        "id": "uuid", "carrier": "text", "base_url": "text", "sealed_credentials": "text", "paused": "bool",
-        "draining_since": "time",
+        "id": "uuid", "name": "text", "carrier": "text", "base_url": "text", "sealed_credentials": "text",
+        "paused": "bool", "draining_since": "time",
     },
 )  # fmt: skip
 

@@ -83,12 +83,16 @@ class Statement:
         self._given = dict(given or {})
         self._spelled: dict[str, str] = {}
 
-    def rows(self, **values: Any) -> list[tuple[Any, ...]]:
-        """What a SELECT answers; ids and times are what Python has for them, on both databases."""
+    def rows(self, given: Collection[tuple[Any, ...]] = (), **values: Any) -> list[tuple[Any, ...]]:
+        """What a SELECT answers; ids and times are what Python has for them, on both databases.
+
+        `given` are the rows that stand for `{given}`, as in `write`.
+        """
+        parameters = self._parameters(values) | (self._given_parameters(given) if given else {})
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 register_type(_ID, cursor.cursor)
-            cursor.execute(self._text(), self._parameters(values))
+            cursor.execute(self._text(), parameters)
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return found if connection.vendor == "postgresql" else [self._read(row) for row in found]
 

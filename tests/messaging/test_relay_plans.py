@@ -24,6 +24,8 @@ Statement = tuple[str, Any]
 GROWS = (
     "SCAN messaging_message",
     "SCAN m ",
+    "SCAN stored",
+    "SCAN number",
     "SCAN earlier",
     "SCAN U0",
     "messaging_message_number_id",  # all that a number ever sent
