@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import transaction
 
 from messaging.models import Conversation, SendingNumber
 from messaging.statements import Statement, distinct, id_of
@@ -84,7 +85,7 @@ def test_distinct_leaves_out_what_is_not_there() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no row locks")
+@pytest.mark.skipif("postgres" not in settings.DATABASES["default"]["ENGINE"], reason="SQLite has no row locks")
 def test_a_lock_is_a_lock_and_a_free_one_skips(organization: Any) -> None:
     ConversationFactory()
     locked = Statement(
