@@ -13,6 +13,7 @@ from messaging.carriers.bandwidth import BandwidthCarrier
 from messaging.carriers.base import ReceiptEvent
 from messaging.carriers.wire import Wire
 from messaging.models import CarrierAccount, Message, Receipt
+from messaging.models.messages import Direction
 from provisioning import vault
 from provisioning.models import User
 from tests.factories import MessageFactory
@@ -58,7 +59,7 @@ def test_texts_and_receipts_of_one_callback_are_all_taken(account: CarrierAccoun
     text.refresh_from_db()
     assert text.status == "delivered"
     assert Receipt.objects.count() == 1
-    assert Message.objects.filter(direction="inbound", body=RECEIVED["message"]["text"]).count() == 1
+    assert Message.objects.filter(direction=Direction.INBOUND, body=RECEIVED["message"]["text"]).count() == 1
 
 
 def test_a_wrong_password_writes_nothing_but_the_count(account: CarrierAccount) -> None:
