@@ -253,8 +253,9 @@ def parse_inbound(entry: Mapping[str, Any]) -> InboundText:
 
 
 def parse_receipt(entry: Mapping[str, Any]) -> ReceiptEvent:
-    """An event about a text of ours."""
+    """An event about a text of ours. The body that it repeats is not kept: the text has it, and is purged with it."""
     message = entry["message"]
+    said = {name: value for name, value in message.items() if name not in ("text", "media")}
     tag = message.get("tag") or ""
     claim, code = CLAIMS[entry["type"]], reading.as_code(entry.get("errorCode"))
     return _receipt(
@@ -263,7 +264,7 @@ def parse_receipt(entry: Mapping[str, Any]) -> ReceiptEvent:
         claim,
         code,
         at=reading.moment(entry["time"]),
-        raw=json.dumps(entry),
+        raw=json.dumps({**entry, "message": said}),
     )
 
 

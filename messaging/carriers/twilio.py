@@ -12,7 +12,8 @@ Webhooks are forms. X-Twilio-Signature is the base64 HMAC-SHA1, under the accoun
 Twilio called followed by the sorted parameters, names and values run together; of a body that is no form, the
 address carries its SHA-256 as `bodySHA256`. Twilio signs no time, so a webhook could be played again by who recorded
 one: texts and receipts are recognized when they come twice. Status callbacks name no time either; RawDlrDoneDate is
-the carrier's local time in a zone that nobody states, so the time of arrival stands in.
+the carrier's local time in a zone that nobody states, so the time of arrival stands in. Twilio repeats a callback
+that we could not take only where the address asks for it, by a fragment: hence RETRIES.
 Sources: twilio.com/docs/usage/security, /docs/messaging/api/message-resource, /docs/api/errors.
 """
 
@@ -26,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final
-from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import structlog
 from django.utils.translation import gettext_lazy as _
@@ -153,6 +154,8 @@ CLAIMS: Final[dict[str, str]] = {
 """MessageStatus in our words. Each of the early ones says what the answer 201 says: Twilio has it, as in `sent`."""
 
 REFERENCE: Final = "reference"
+RETRIES: Final = "rc=5&rp=5xx,ct,rt"
+"""Five more attempts after our 5xx, and where Twilio could not connect or got no answer (connection overrides)."""
 KEPT: Final = Kept(
     identifiers=frozenset({"sid", "status", "code", "error_code", "num_segments"}),
     sentences=frozenset({"message", "error_message"}),
@@ -195,7 +198,7 @@ class TwilioCarrier:
             "From": text.own_e164,
             **sender,
             "Body": text.body,
-            "StatusCallback": f"{text.callback_url}?{urlencode({REFERENCE: text.message_id})}",
+            "StatusCallback": f"{text.callback_url}?{urlencode({REFERENCE: text.message_id})}#{RETRIES}",
         }
         reply = await wire.post(
             f"{self._messages}.json",
@@ -369,13 +372,12 @@ def _signed_parameters(request: WebhookRequest) -> Iterator[tuple[str, str]]:
 
 
 def _spelled(url: str) -> Iterator[str]:
-    """The address as it is, and with and without its port: Twilio is not consistent about the standard ones."""
+    """As it is, and with and without its port: Twilio is not consistent about the standard ones.
+
+    And each with the fragment, which is never sent, should Twilio sign the address as it was given.
+    """
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    yield url
-    yield _at(parts, f"{host}")
-    yield _at(parts, f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
-
-
-def _at(parts: SplitResult, netloc: str) -> str:
-    return parts._replace(netloc=netloc).geturl()
+    for netloc in (parts.netloc, host, f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"):
+        for fragment in ("", RETRIES):
+            yield parts._replace(netloc=netloc or "", fragment=fragment).geturl()

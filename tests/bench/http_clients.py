@@ -5,6 +5,12 @@
 100 requests are on the wire at once, over kept-alive connections, to a small asyncio server in a process of its own
 that answers each with a 202 and an id. Counted is the CPU time of the client's process alone, connections made
 before. The clients take turns in each run, and minimum, median and maximum are told.
+
+Measured on two shared cores (load 2), Python 3.11, 10,000 requests, five runs; µs a request, min / median / max:
+
+wire (httptools)            60   63   69
+wire with h11 instead      130  137  146   the commit before httptools, its aiohttp 92 / 94 / 102
+aiohttp 3.14                88  122  151
 """
 
 from __future__ import annotations

@@ -51,19 +51,19 @@ def test_sentences_lose_numbers_quotations_and_the_body(sentence: str, kept: str
     assert without_content(sentence, KEPT.body) == kept
 
 
-bodies = st.text(min_size=1, max_size=60).filter(lambda body: len(body.strip()) >= 6)
+# Without spaces, which a shown sentence has fewer of, and without what stands for what is hidden.
+bodies = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"], exclude_characters="…"), min_size=6, max_size=60)
 
 
 @given(
     body=bodies, before=st.text(max_size=20), after=st.text(max_size=20), name=st.sampled_from(["sid", "message", "x"])
 )
 def test_no_body_survives_wherever_the_carrier_repeats_it(body: str, before: str, after: str, name: str) -> None:
-    said = f"{before}{body}{after}".encode(errors="replace").decode()
-    secret = " ".join(body.encode(errors="replace").decode().split())
+    said = f"{before}{body}{after}"
     for answer in ({name: said}, [{"errors": [{name: said}]}], {name: [said]}, {said[:40]: 1}):
         told = redacted(json.dumps(answer).encode(), Kept(KEPT.identifiers, KEPT.sentences, body))
         shown = told.partition(": ")[2]
-        assert not secret or secret.casefold() not in shown.casefold()
+        assert body.casefold() not in shown.casefold()
 
 
 @given(

@@ -49,7 +49,7 @@ def check_request(sent: Request) -> None:
         "To": TEXT.counterpart,
         "From": TEXT.own_e164,
         "Body": TEXT.body,
-        "StatusCallback": STATUS_URL,
+        "StatusCallback": f"{STATUS_URL}#rc=5&rp=5xx,ct,rt",
     }
 
 
@@ -164,6 +164,7 @@ CONTRACT = Contract(
         signed(INBOUND, "https://hub.example:8443/webhooks/1/"),
         replace(signed(INBOUND, "https://hub.example:443/webhooks/1/"), url=CALLBACK),
         replace(signed(INBOUND), url="https://hub.example:443/webhooks/1/"),
+        replace(signed(STATUS, f"{STATUS_URL}#rc=5&rp=5xx,ct,rt"), url=STATUS_URL),
         signed_json({"type": "new"}),
         # Whatever the request says of its host, the address is ours.
         signed(INBOUND, host="evil.example", x_forwarded_host="evil.example", x_forwarded_proto="http"),
