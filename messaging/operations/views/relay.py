@@ -22,7 +22,7 @@ from provisioning.roles import Permission, requires
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page; with `?part` only what changes."""
     template = "messaging/operations/_relay.html" if "part" in request.GET else "messaging/operations/relay.html"
-    return render(request, template, context())
+    return render(request, template, {**context(), "tables": "tables" in request.GET})
 
 
 def context() -> dict[str, Any]:
@@ -36,7 +36,9 @@ def context() -> dict[str, Any]:
         "queue": queue,
         "delay": delay,
         "charts": [("hour", stack(hour), hour), ("day", stack(day), day)],
-        "outcomes": [(Status(status).label, reason, texts, share) for status, reason, texts, share in _shares(outcomes)],
+        "outcomes": [
+            (Status(status).label, reason, texts, share) for status, reason, texts, share in _shares(outcomes)
+        ],
         "unconfirmed": sum(texts for status, _reason, texts in outcomes if status == Status.UNCONFIRMED),
         "orphans": figures.orphans(),
         "accounts": figures.accounts(now, queue.by_account, delays),
