@@ -7,7 +7,7 @@ FIELD_KEYS     comma-separated Fernet keys that seal carrier credentials, newest
 HUB_DATA       the data folder (absent: .hub beside this project)
 EMAIL_URL      smtp+tls://user:password@host:587 (absent: mail waits, and an alert says so; never in the demonstration)
 DEFAULT_FROM_EMAIL  who mail is from: "Texting Hub <hub@example.com>"
-METRICS_TOKEN  lets Prometheus read /metrics, as a bearer token (absent: only the same machine may, and not behind a proxy)
+METRICS_TOKEN  lets Prometheus read /metrics, as a bearer token (absent: only the same machine, without a proxy)
 SECOND_FACTOR_REQUIRED  False lets administrators and officers in without a second factor (absent: True)
 """
 

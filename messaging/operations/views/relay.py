@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from messaging import clock
+from messaging import clock, health
 from messaging.models.messages import Status
 from messaging.operations import figures
 from messaging.operations.charts import stack
@@ -29,7 +29,7 @@ def context() -> dict[str, Any]:
     """Everything on the page: at most fifteen queries, and one for each account that is being drained."""
     now = clock.database_now()
     hour, day, queue = figures.flow(now, figures.HOUR, figures.MINUTE), figures.day_flow(now), figures.queue(now)
-    delay, delays = figures.receipt_delays(now)
+    delay, delays = health.receipt_delays(now)
     outcomes = figures.outcomes_today(now)
     return {
         "now": now,
