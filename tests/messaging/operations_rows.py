@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from messaging.models import CarrierAccount, CarrierBatch, Exchange, Message, Receipt, SendingNumber
+from messaging.models import CarrierAccount, CarrierBatch, Conversation, Exchange, Message, Receipt, SendingNumber
 from messaging.models.messages import Status
 from provisioning.models import User
 from tests import factories
@@ -16,7 +16,8 @@ PERSON = "+14155550122"
 
 def text_of(user: User, now: Any, status: str = Status.SENT, **fields: Any) -> Message:
     """A text whose words must not show, from the user's number."""
-    conversation = factories.ConversationFactory(user=user, counterpart=PERSON)
+    mine = Conversation.objects.filter(user=user, counterpart=PERSON).first()
+    conversation = mine or factories.ConversationFactory(user=user, counterpart=PERSON)
     fields = {"accepted_at": now, "due_at": now, "body": MARKER, "search_text": MARKER, **fields}
     return factories.MessageFactory(conversation=conversation, status=status, **fields)
 
