@@ -132,8 +132,8 @@ def test_containers_with_the_same_process_number_keep_apart(
     }
 
 
-@pytest.mark.parametrize("bounds", [measurements.ANSWER_SECONDS])
-def test_many_answers_at_once_are_counted_as_one_by_one(counting: None, bounds: tuple[float, ...]) -> None:
+def test_many_answers_at_once_are_counted_as_one_by_one(counting: None) -> None:
+    bounds = measurements.ANSWER_SECONDS
     seconds = [*bounds, *(bound + 0.0001 for bound in bounds), 99.0, 0.0]
     measurements.observe_carrier_seconds("at once", seconds)
     for one in seconds:
@@ -141,6 +141,8 @@ def test_many_answers_at_once_are_counted_as_one_by_one(counting: None, bounds: 
     (family,) = measurements.metrics().carrier.collect()
     counted: dict[str, Counter[str]] = {"at once": Counter(), "by one": Counter()}
     for sample in family.samples:
+        if sample.name.endswith("_created"):
+            continue
         counted[sample.labels["account"]][f"{sample.name}{sample.labels.get('le', '')}"] += round(sample.value * 1000)
     assert counted["at once"] == counted["by one"]
     assert counted["at once"]
