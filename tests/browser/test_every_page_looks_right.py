@@ -95,7 +95,7 @@ def test_the_relay_pages_of_a_provider_operator(sign_in: Callable[..., Page]) ->
     page.goto("/operations/")
     expect(page.get_by_role("heading", name="Carrier accounts")).to_be_visible()
     shoot(page, "operations")
-    page.get_by_role("region", name="Carrier accounts").get_by_role("link").first.click()
+    page.get_by_role("region", name="Carrier accounts, table").get_by_role("link").first.click()
     expect(page.get_by_role("heading", name="Fail over")).to_be_visible()
     shoot(page, "operations-account")
     page.goto("/operations/numbers/")
