@@ -62,7 +62,7 @@ class CarrierAccountForm(CredentialsForm):
 
     class Meta:
         model = CarrierAccount
-        fields = ("name", "carrier", "base_url", "paused")
+        fields = ("name", "carrier", "base_url", "paused", "texts_a_second", "answers_keywords")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,8 +87,8 @@ class CarrierAccountAdmin(RecordedAdmin):
     form = CarrierAccountForm
     secret_fields = ("credentials",)
     fixed_fields = ("carrier",)
-    readonly_fields = ("webhook_address", "has_credentials", "rejected_webhooks")
-    list_display = ("name", "carrier", "base_url", "paused", "rejected_webhooks")
+    readonly_fields = ("webhook_address", "has_credentials", "rejected_webhooks", "draining_since")
+    list_display = ("name", "carrier", "base_url", "paused", "draining_since", "rejected_webhooks")
     search_fields = ("name",)
 
     def save_model(self, request: HttpRequest, obj: CarrierAccount, form: AnyModelForm, change: bool) -> None:

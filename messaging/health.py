@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -12,8 +12,9 @@ from typing import Final
 
 from django.db.models import Count, Max, Min, Q, Sum
 
-from messaging.models import CarrierAccount, CarrierBatch, Message
+from messaging.models import CarrierAccount, CarrierBatch, Message, Receipt
 from messaging.models.messages import IS_WAITING, Direction, Status
+from provisioning.ids import first_id_at
 from provisioning.models import Organization
 
 LATELY: Final = timedelta(minutes=15)
@@ -24,6 +25,11 @@ FAILING_FROM: Final = 0.5
 TROUBLED_FROM: Final = 0.05
 SLOW_RECEIPTS: Final = timedelta(seconds=30)
 RECEIPTS_LOOKED_AT: Final = 500
+RECEIPTS_READ: Final = 2_000
+RECEIPTS_OF: Final = timedelta(hours=1)
+TENTH: Final = 10
+SILENT_AFTER: Final = timedelta(minutes=2)
+"""The relay's worker beats every 15 seconds; one sweep may take a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,15 @@ class Answers:
     @property
     def in_trouble(self) -> bool:
         return self.texts >= ENOUGH and self.share >= TROUBLED_FROM
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Between a carrier taking a text and its receipt, in seconds: the median, and what the slowest tenth exceeds."""
+
+    median: float
+    slowest_tenth: float
+    receipts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,34 @@ def answer_times_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.U
         row["carrier_account_id"]: (row["time"] / row["answered"] if row["answered"] else None, row["most"])
         for row in sums
     }
+
+
+def unknown_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, tuple[int, int]]:
+    """Texts that each account may have taken, and all it was handed, in the last quarter of an hour."""
+    lately = CarrierBatch.objects.filter(carrier_account_id__in=list(accounts), at__gt=now - LATELY).order_by()
+    sums = lately.values("carrier_account_id").annotate(
+        open=Sum("unknown"), texts=Sum("taken") + Sum("refused") + Sum("not_taken") + Sum("unknown")
+    )
+    return {row["carrier_account_id"]: (row["open"], row["texts"]) for row in sums}
+
+
+def receipt_delays(now: datetime) -> tuple[Delay | None, dict[uuid.UUID, Delay]]:
+    """Of the newest receipts of the last hour: over all accounts, and of each. Ids are in order of time."""
+    newest = Receipt.objects.filter(pk__gte=first_id_at(now - RECEIPTS_OF), message__isnull=False).order_by("-pk")
+    rows = newest.values_list("carrier_account_id", "received_at", "message__sent_at")[:RECEIPTS_READ]
+    seconds: dict[uuid.UUID, list[float]] = defaultdict(list)
+    for account_id, received_at, sent_at in rows:
+        if sent_at is not None:
+            seconds[account_id].append(max(0.0, (received_at - sent_at).total_seconds()))
+    everything = [one for of_account in seconds.values() for one in of_account]
+    return _delay(everything), {pk: delay for pk, found in seconds.items() if (delay := _delay(found)) is not None}
+
+
+def _delay(seconds: Sequence[float]) -> Delay | None:
+    if not seconds:
+        return None
+    ranked = sorted(seconds)
+    return Delay(median(ranked), ranked[len(ranked) * (TENTH - 1) // TENTH], len(ranked))
 
 
 def of_organization(organization: Organization, now: datetime) -> Health:

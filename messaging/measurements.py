@@ -70,7 +70,7 @@ def metrics() -> _Metrics:
     """Made when first needed, so that a command that measures nothing leaves no file."""
     if os.environ.get(FOLDER):
         Path(os.environ[FOLDER]).mkdir(mode=0o700, parents=True, exist_ok=True)
-        values.ValueClass = values.MultiProcessValue(process_identifier=_process)
+        values.ValueClass = values.MultiProcessValue(_process)  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     account = ["account"]
     return _Metrics(

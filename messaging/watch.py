@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from messaging import health
 from messaging.models import CarrierAccount, SendingNumber
 from messaging.models.messages import Withheld
+from provisioning import heartbeats
 from provisioning.alert_words import Kind, Severity, register
 from provisioning.alerts import Cause, clear_alert, observe, raise_alert
 from provisioning.eligibility import standings
@@ -24,6 +25,7 @@ from provisioning.models import Alert, Organization, PhoneNumber
 STALLED_AFTER: Final = timedelta(minutes=5)
 UNREAD_FOR: Final = timedelta(days=7)
 """A number that nobody wrote to for so long needs nobody's attention."""
+UNKNOWN_FROM: Final = 0.1
 NOBODY_READS: Final = (Withheld.UNASSIGNED, Withheld.TEXTING_OFF)
 
 register(
@@ -43,6 +45,34 @@ register(
         remedy=_(
             "Texts that the carrier cannot have are kept and tried again. Those whose outcome is unknown say so, and "
             "are never sent again by themselves. The provider asks the carrier, and checks the account’s credentials."
+        ),
+    ),
+    Kind(
+        "relay_silent",
+        title=_("The relay gives no sign of life"),
+        sentence=_("The relay’s worker last said that it lives at %(since)s."),
+        remedy=_(
+            "Check that the relay worker and beat are running, and that Redis answers. Nothing is lost: texts wait in "
+            "the database, and fail only when they have waited for 24 hours."
+        ),
+    ),
+    Kind(
+        "receipts_slow",
+        title=_("Receipts come late"),
+        sentence=_("Half of the receipts of %(account)s came more than %(seconds)s seconds after the text was taken."),
+        remedy=_(
+            "Texts go out; what became of them is told late. Ask the carrier, and check that its webhooks reach the "
+            "hub: the account’s page says how many were refused."
+        ),
+        severity=Severity.WARNING,
+    ),
+    Kind(
+        "texts_unconfirmed",
+        title=_("Many texts have an unknown outcome"),
+        sentence=_("%(account)s did not say what became of %(unknown)s of %(texts)s texts in 15 minutes."),
+        remedy=_(
+            "They are never sent again by themselves, as the carrier may have them; receipts may still say. If it goes "
+            "on, pause or drain the account, and move its numbers to another one."
         ),
     ),
     Kind(
@@ -70,7 +100,36 @@ def look(now: datetime) -> None:
     observe("relay_stalled", _stalled(now), now)
     observe("carrier_failing", _failing(now), now)
     observe("number_paused", _paused(), now)
+    observe("relay_silent", _silent(now), now)
+    observe("receipts_slow", _slow_receipts(now), now)
+    observe("texts_unconfirmed", _unconfirmed(now), now)
     clear_read(now)
+
+
+def _silent(now: datetime) -> Mapping[Cause, dict[str, Any]]:
+    """A worker that lived once and says nothing: one that never did was not set up yet, which `relay_stalled` tells."""
+    at = heartbeats.last(heartbeats.RELAY)
+    return {(None, ""): {"since": _time(at)}} if at is not None and at < now - health.SILENT_AFTER else {}
+
+
+def _slow_receipts(now: datetime) -> Mapping[Cause, dict[str, Any]]:
+    """Accounts whose median over the last hour is too long, told to the provider."""
+    names = dict(CarrierAccount.objects.values_list("pk", "name"))
+    return {
+        (None, str(account_id)): {"account": names[account_id], "seconds": round(delay.median)}
+        for account_id, delay in health.receipt_delays(now)[1].items()
+        if delay.receipts >= health.ENOUGH and delay.median > health.SLOW_RECEIPTS.total_seconds()
+    }
+
+
+def _unconfirmed(now: datetime) -> Mapping[Cause, dict[str, Any]]:
+    """Accounts that left a tenth of what they were handed open, and no fewer than ENOUGH; told to the provider."""
+    names = dict(CarrierAccount.objects.values_list("pk", "name"))
+    return {
+        (None, str(account_id)): {"account": names[account_id], "unknown": unknown, "texts": texts}
+        for account_id, (unknown, texts) in health.unknown_of(names, now).items()
+        if unknown >= health.ENOUGH and unknown >= texts * UNKNOWN_FROM
+    }
 
 
 def _stalled(now: datetime) -> Mapping[Cause, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import factory
@@ -129,8 +129,11 @@ def texting_user(organization: provisioning.Organization | None = None, **fields
 
 
 def with_role(user: provisioning.User, role: str, location: provisioning.Location | None = None) -> provisioning.User:
-    """The same user, with one more role."""
-    provisioning.RoleAssignment.objects.create(organization=user.organization, user=user, role=role, location=location)
+    """The same user, with one more role, held since long before anything that a test is about."""
+    given = provisioning.RoleAssignment.objects.create(
+        organization=user.organization, user=user, role=role, location=location
+    )
+    provisioning.RoleAssignment.objects.filter(pk=given.pk).update(created_at=NOW - timedelta(days=30))
     if hasattr(user, "_kept_assignments"):
         del user._kept_assignments
     return user

@@ -8,11 +8,13 @@ FIELD_KEYS     comma-separated Fernet keys that seal carrier credentials, newest
 HUB_DATA       the data folder (absent: .hub beside this project)
 EMAIL_URL      smtp+tls://user:password@host:587 (absent: mail waits, and an alert says so; never in the demonstration)
 DEFAULT_FROM_EMAIL  who mail is from: "Texting Hub <hub@example.com>"
+METRICS_TOKEN  lets Prometheus read /metrics, as a bearer token (absent: only the same machine, without a proxy)
 SECOND_FACTOR_REQUIRED  False lets administrators and officers in without a second factor (absent: True)
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import environ
@@ -177,6 +179,11 @@ STORAGES = {
 }
 EXPORT_DIR = DATA_DIR / "exports"
 
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Where each process keeps what it counts (messaging/measurements.py); prometheus-client knows it by this name.
+METRICS_DIR = DATA_DIR / "metrics"
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
+
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {
     "default": {"BACKEND": "texting_hub.cache.ForgivingRedisCache", "LOCATION": REDIS_URL}
@@ -205,9 +212,10 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
 SECURE_REFERRER_POLICY = "same-origin"
-# A health check inside the deployment speaks plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-if env.bool("BEHIND_PROXY", default=False):
+# A health check, or Prometheus, inside the deployment speaks plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     MIDDLEWARE.insert(0, "texting_hub.proxy.client_address")
 X_FRAME_OPTIONS = "DENY"

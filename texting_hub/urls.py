@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 from compliance import urls as compliance
 from messaging import urls as messaging
 from provisioning import urls as provisioning
-from texting_hub import health, live, views
+from texting_hub import health, live, metrics, views
 from texting_hub.openapi import ApiDocs
 
 api_v1 = [
@@ -29,6 +29,7 @@ urlpatterns = [
     path("api/docs/", login_required(ApiDocs.as_view(url_name="schema")), name="api_docs"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics.page, name="metrics"),
 ]
 
 handler400 = "texting_hub.views.bad_request"

@@ -66,13 +66,10 @@ def _columns(moments: Sequence[Moment], place: int, step: float, top: int) -> st
 
 
 def _line(moments: Sequence[Moment], step: float, top: int) -> str:
-    """Moments without an answer interrupt the line."""
-    parts, drawing = [], False
-    for index, moment in enumerate(moments):
-        if moment.answer_milliseconds is None:
-            drawing = False
-            continue
-        x, y = (index + 0.5) * step, HEIGHT - moment.answer_milliseconds * HEIGHT / top
-        parts.append(f"{'L' if drawing else 'M'}{x:.1f} {y:.1f}" + ("" if drawing else "h.1"))
-        drawing = True
-    return "".join(parts)
+    """Through the moments with an answer; those without are passed over."""
+    points = [
+        f"{(index + 0.5) * step:.1f} {HEIGHT - moment.answer_milliseconds * HEIGHT / top:.1f}"
+        for index, moment in enumerate(moments)
+        if moment.answer_milliseconds is not None
+    ]
+    return f"M{points[0]}h.1L{' '.join(points)}" if points else ""

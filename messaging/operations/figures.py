@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from statistics import median
 from typing import Any, Final
 
 from django.core.cache import cache
@@ -23,7 +22,6 @@ from messaging.models import CarrierAccount, CarrierBatch, Message, OutcomeDay, 
 from messaging.models.messages import Status
 from messaging.reasons import title
 from provisioning import heartbeats
-from provisioning.ids import first_id_at
 from provisioning.models import Organization
 
 MOST: Final = routing.MOST_COUNTED
@@ -33,11 +31,7 @@ DAY: Final = timedelta(days=1)
 MINUTE: Final = timedelta(minutes=1)
 QUARTER: Final = timedelta(minutes=15)
 KEPT_SECONDS: Final = 60
-RECEIPTS_READ: Final = 2_000
 ORGANIZATIONS_SHOWN: Final = 10
-SILENT_AFTER: Final = timedelta(minutes=2)
-"""The relay's worker beats every 15 seconds; one sweep may take a while."""
-TENTH: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +52,6 @@ class Moment:
         """On average; None where nothing was answered."""
         answered = self.answers[0] + self.answers[1]
         return self.milliseconds / answered if answered else None
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """Between a carrier taking a text and its receipt, in seconds: the median, and what the slowest tenth exceeds."""
-
-    median: float
-    slowest_tenth: float
-    receipts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +78,7 @@ class AccountHealth:
     answers: health.Answers
     answer_milliseconds: float | None
     slowest: int
-    delay: Delay | None
+    delay: health.Delay | None
 
 
 def flow(now: datetime, span: timedelta, step: timedelta) -> list[Moment]:
@@ -154,25 +139,6 @@ def queue(now: datetime) -> Queue:
     )
 
 
-def receipt_delays(now: datetime) -> tuple[Delay | None, dict[uuid.UUID, Delay]]:
-    """Of the newest receipts of the last hour: over all accounts, and of each. Ids are in order of time."""
-    newest = Receipt.objects.filter(pk__gte=first_id_at(now - HOUR), message__isnull=False).order_by("-pk")
-    rows = newest.values_list("carrier_account_id", "received_at", "message__sent_at")[:RECEIPTS_READ]
-    seconds: dict[uuid.UUID, list[float]] = defaultdict(list)
-    for account_id, received_at, sent_at in rows:
-        if sent_at is not None:
-            seconds[account_id].append(max(0.0, (received_at - sent_at).total_seconds()))
-    everything = [one for of_account in seconds.values() for one in of_account]
-    return _delay(everything), {pk: delay for pk, found in seconds.items() if (delay := _delay(found)) is not None}
-
-
-def _delay(seconds: Sequence[float]) -> Delay | None:
-    if not seconds:
-        return None
-    ranked = sorted(seconds)
-    return Delay(median(ranked), ranked[len(ranked) * (TENTH - 1) // TENTH], len(ranked))
-
-
 def orphans() -> int:
     """Receipts without a text; at most 10,001."""
     return Receipt.objects.filter(message__isnull=True)[: MOST + 1].count()
@@ -191,7 +157,7 @@ def outcomes_today(now: datetime) -> list[tuple[str, str, int]]:
 
 
 def accounts(
-    now: datetime, waiting: Mapping[uuid.UUID | None, int], delays: Mapping[uuid.UUID, Delay]
+    now: datetime, waiting: Mapping[uuid.UUID | None, int], delays: Mapping[uuid.UUID, health.Delay]
 ) -> list[AccountHealth]:
     """Every account, by name: four queries, and one more for each that is being drained."""
     found = list(CarrierAccount.objects.order_by("name"))
@@ -213,7 +179,7 @@ def _account_health(
     times: tuple[float | None, int],
     numbers: int,
     waiting: int,
-    delay: Delay | None,
+    delay: health.Delay | None,
 ) -> AccountHealth:
     left = routing.left_to_drain(account)
     return AccountHealth(account, state_of(account, left), left, numbers, waiting, answers, *times, delay)
@@ -241,5 +207,5 @@ class Signs:
 def signs(now: datetime) -> Signs:
     """Two queries."""
     relay_at, watch = heartbeats.last(heartbeats.RELAY), heartbeats.of_the_watch(now)
-    silent = relay_at is None or relay_at < now - SILENT_AFTER
+    silent = relay_at is None or relay_at < now - health.SILENT_AFTER
     return Signs(relay_at, silent, watch.at, watch.late)

@@ -42,11 +42,12 @@ class NumbersForm(forms.Form):
 
     @property
     def organization_id(self) -> uuid.UUID | None:
-        return self._kept("organization")
+        found: uuid.UUID | None = self._kept("organization")
+        return found
 
     @property
     def chosen_order(self) -> str:
-        return self._kept("order") or ORDERS[0]
+        return str(self._kept("order") or ORDERS[0])
 
     @property
     def only_paused(self) -> bool:

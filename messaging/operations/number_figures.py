@@ -1,4 +1,4 @@
-"""Each number's bursts, opt-outs and errors, today and over seven days, out of daily counters; the troubled ones first."""
+"""Each number's bursts, opt-outs and errors, today and over seven days, out of daily counters; troubled ones first."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import F, Max, Q, Sum
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from messaging.models import DailyCount, Message, SendingNumber
@@ -71,7 +72,7 @@ def figures(now: datetime, organization_id: uuid.UUID | None, paused: bool, orde
     ]
 
 
-def _sums(days: Q, today: Q, organization_id: uuid.UUID | None, paused: bool, order: str):  # type: ignore[no-untyped-def]
+def _sums(days: Q, today: Q, organization_id: uuid.UUID | None, paused: bool, order: str) -> Any:
     """By the index of everybody's days, or of one organization's."""
     counts = DailyCount.objects.filter(days).order_by()
     if organization_id is not None:
@@ -84,12 +85,12 @@ def _sums(days: Q, today: Q, organization_id: uuid.UUID | None, paused: bool, or
         busiest_all=Max("busiest_minute"),
         busiest_now=Coalesce(Max("busiest_minute", filter=today), 0),
     )
-    first = {
+    orders: dict[str, Combinable] = {
         "trouble": F("opted_out_all") * OPT_OUT_WEIGHS + F("failed_all"),
         "bursts": F("busiest_all"),
         "texts": F("accepted_all"),
-    }[order]
-    return sums.order_by(first.desc(), "-accepted_all", "number_id")
+    }
+    return sums.annotate(rank=orders[order]).order_by("-rank", "-accepted_all", "number_id")
 
 
 def _sending(number_ids: list[uuid.UUID]) -> dict[uuid.UUID, SendingNumber]:

@@ -86,3 +86,23 @@ def test_the_admin_of_a_provider_operator(sign_in: Callable[..., Page]) -> None:
     page = sign_in("Owen Castle")
     page.goto("/admin/")
     expect(page.get_by_role("link", name="Organizations").first).to_be_visible()
+
+
+def test_the_relay_pages_of_a_provider_operator(sign_in: Callable[..., Page]) -> None:
+    page = sign_in("Owen Castle")
+    page.goto("/operations/?tables=1")
+    shoot(page, "operations-figures")
+    page.goto("/operations/")
+    expect(page.get_by_role("heading", name="Carrier accounts")).to_be_visible()
+    shoot(page, "operations")
+    page.get_by_role("region", name="Carrier accounts, table").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="Fail over")).to_be_visible()
+    shoot(page, "operations-account")
+    page.goto("/operations/numbers/")
+    shoot(page, "operations-numbers")
+    page.get_by_role("link", name=re.compile("^Pause")).first.click()
+    expect(page.get_by_label("Reason")).to_be_visible()
+    shoot(page, "operations-pause-number")
+    page.goto("/operations/texts/?q=nothing")
+    expect(page.get_by_text("No text has this id")).to_be_visible()
+    shoot(page, "operations-texts")

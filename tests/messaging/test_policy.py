@@ -11,14 +11,15 @@ from messaging.models import CarrierAccount, Message, SendingNumber
 from messaging.models.messages import Kind
 from messaging.policy import Action
 from messaging.reasons import Reason, sentence
+from messaging.senders import Sender, senders_of
 from provisioning.eligibility import ORGANIZATION_RULES, USER_RULES
 from provisioning.models import User
 from tests.factories import NOW, ConversationFactory, MessageFactory, texting_user
 
 
-def numbers() -> dict[Any, SendingNumber]:
+def senders() -> dict[Any, Sender]:
     """As dispatch reads them."""
-    return {row.pk: row for row in SendingNumber.objects.select_related("number", "carrier_account")}
+    return senders_of(list(SendingNumber.objects.values_list("pk", flat=True)))
 
 
 def queued(owner: User, counterpart: str = "+12065550122", **fields: Any) -> Message:
@@ -28,7 +29,7 @@ def queued(owner: User, counterpart: str = "+12065550122", **fields: Any) -> Mes
 
 
 def judged(text: Message) -> policy.Verdict:
-    return policy.judge([text], numbers())[text.pk]
+    return policy.judge([text], senders())[text.pk]
 
 
 def test_every_refusal_has_a_reason_with_a_sentence_that_ends() -> None:
@@ -106,7 +107,7 @@ def test_an_opt_out_of_one_number_leaves_the_others_texts_alone(user: User) -> N
 def test_a_batch_is_judged_in_two_queries(user: User, django_assert_num_queries: Any) -> None:
     users = [user, *(texting_user(user.organization) for _ in range(3))]
     texts = [queued(each, f"+120655501{place:02d}") for place, each in enumerate(users * 3)]
-    known = numbers()
+    known = senders()
     with django_assert_num_queries(2):
         verdicts = policy.judge(texts, known)
     assert {verdict.action for verdict in verdicts.values()} == {Action.SEND}

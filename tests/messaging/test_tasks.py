@@ -11,6 +11,7 @@ from messaging import clock, tasks, wakeups
 from messaging.compose import compose
 from messaging.models import Message, SendingNumber
 from messaging.relay import Relay
+from provisioning import heartbeats
 from provisioning.models import User
 from tests.factories import NOW
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
@@ -76,3 +77,11 @@ def test_every_task_of_the_relay_goes_to_a_queue_that_a_worker_consumes() -> Non
 def test_every_beat_entry_names_a_task_that_exists() -> None:
     named = {entry["task"] for entry in BEAT.values() if entry["task"].startswith("messaging.")}
     assert named <= set(app.tasks)
+
+
+def test_a_sweep_says_that_the_relay_lives_four_times_a_minute(monkeypatch: pytest.MonkeyPatch, db: Any) -> None:
+    for seconds, beat_at in ((0, 0), (5, 0), (14, 0), (15, 15), (29, 15), (31, 31)):
+        now = NOW + timedelta(seconds=seconds)
+        monkeypatch.setattr(clock, "database_now", lambda now=now: now)
+        tasks.relay_sweep()
+        assert heartbeats.last(heartbeats.RELAY) == NOW + timedelta(seconds=beat_at)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from messaging import health, watch
+from messaging import clock, health, watch
 from messaging.inbound import accept_inbound
-from messaging.models import CarrierBatch, SendingNumber
+from messaging.models import CarrierBatch, Receipt, SendingNumber
+from provisioning import heartbeats
 from provisioning.models import Alert, User
 from tests import factories
 from tests.factories import NOW
@@ -121,3 +122,42 @@ def test_answers_are_kept_a_batch_and_account(db: Any) -> None:
     health.note([(account.pk, "taken"), (account.pk, "taken"), (account.pk, "refused")], NOW)
     batch = CarrierBatch.objects.get(carrier_account=account)
     assert (batch.taken, batch.refused, batch.unknown) == (2, 1, 0)
+
+
+def test_a_relay_that_beat_once_and_is_silent_is_told_to_the_provider(number: SendingNumber) -> None:
+    watch.look(NOW)
+    assert open_alerts("relay_silent") == []
+    heartbeats.beat(heartbeats.RELAY, NOW - timedelta(minutes=3))
+    watch.look(NOW)
+    assert open_alerts("relay_silent") == [None]
+    heartbeats.beat(heartbeats.RELAY, NOW)
+    watch.look(NOW)
+    assert open_alerts("relay_silent") == []
+
+
+@pytest.mark.parametrize(("seconds", "receipts", "told"), [(45, 6, [None]), (5, 6, []), (45, 3, [])])
+def test_receipts_that_come_late_are_told_when_there_are_enough(
+    user: User, seconds: int, receipts: int, told: list[None]
+) -> None:
+    now = clock.database_now()
+    account = SendingNumber.objects.get().carrier_account
+    for place in range(receipts):
+        text = factories.MessageFactory(
+            conversation=factories.ConversationFactory(user=user), sent_at=now - timedelta(seconds=seconds)
+        )
+        Receipt.objects.create(
+            carrier_account=account, message=text, event_at=now, received_at=now, fingerprint=str(place), raw=""
+        )
+    watch.look(now)
+    assert open_alerts("receipts_slow") == told
+
+
+@pytest.mark.parametrize(
+    ("unknown", "taken", "told"), [(10, 90, [None]), (10, 91, []), (4, 0, []), (5, 0, [None])]
+)  # fmt: skip
+def test_many_unknown_outcomes_are_told_to_the_provider(
+    number: SendingNumber, unknown: int, taken: int, told: list[None]
+) -> None:
+    CarrierBatch.objects.create(carrier_account=number.carrier_account, at=NOW, unknown=unknown, taken=taken)
+    watch.look(NOW)
+    assert open_alerts("texts_unconfirmed") == told

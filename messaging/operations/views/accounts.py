@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from messaging import clock, routing
+from messaging import clock, health, routing
 from messaging.models import CarrierAccount
 from messaging.operations import figures
 from messaging.operations.forms import MoveForm
@@ -92,7 +92,7 @@ def _account(account_id: uuid.UUID) -> CarrierAccount:
 
 def _page(request: HttpRequest, account: CarrierAccount, form: MoveForm, status: int = 200) -> HttpResponse:
     now = clock.database_now()
-    queue, (_all, delays) = figures.queue(now), figures.receipt_delays(now)
-    health = next(one for one in figures.accounts(now, queue.by_account, delays) if one.account.pk == account.pk)
-    context = {"account": account, "health": health, "form": form, "most": figures.MOST, "title": _("Carrier account")}
+    queue, (_all, delays) = figures.queue(now), health.receipt_delays(now)
+    found = next(one for one in figures.accounts(now, queue.by_account, delays) if one.account.pk == account.pk)
+    context = {"account": account, "health": found, "form": form, "most": figures.MOST, "title": _("Carrier account")}
     return render(request, "messaging/operations/account.html", context, status=status)

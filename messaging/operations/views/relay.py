@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from messaging import clock
+from messaging import clock, health
 from messaging.models.messages import Status
 from messaging.operations import figures
 from messaging.operations.charts import stack
@@ -22,21 +22,23 @@ from provisioning.roles import Permission, requires
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page; with `?part` only what changes."""
     template = "messaging/operations/_relay.html" if "part" in request.GET else "messaging/operations/relay.html"
-    return render(request, template, context())
+    return render(request, template, {**context(), "tables": "tables" in request.GET})
 
 
 def context() -> dict[str, Any]:
     """Everything on the page: at most fifteen queries, and one for each account that is being drained."""
     now = clock.database_now()
     hour, day, queue = figures.flow(now, figures.HOUR, figures.MINUTE), figures.day_flow(now), figures.queue(now)
-    delay, delays = figures.receipt_delays(now)
+    delay, delays = health.receipt_delays(now)
     outcomes = figures.outcomes_today(now)
     return {
         "now": now,
         "queue": queue,
         "delay": delay,
         "charts": [("hour", stack(hour), hour), ("day", stack(day), day)],
-        "outcomes": [(Status(status).label, reason, texts, share) for status, reason, texts, share in _shares(outcomes)],
+        "outcomes": [
+            (Status(status).label, reason, texts, share) for status, reason, texts, share in _shares(outcomes)
+        ],
         "unconfirmed": sum(texts for status, _reason, texts in outcomes if status == Status.UNCONFIRMED),
         "orphans": figures.orphans(),
         "accounts": figures.accounts(now, queue.by_account, delays),

@@ -1,0 +1,300 @@
+"""The provider operators' pages: what they show, at what cost, and that no text's words are on any of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from compliance.models import AuditEvent
+from messaging import clock, watch
+from messaging.models import CarrierAccount, DailyCount, Message, OutcomeDay, Receipt, SendingNumber
+from messaging.models.messages import Status
+from messaging.operations import figures
+from provisioning import heartbeats
+from provisioning.models import Alert, User
+from tests import factories
+from tests.messaging.operations_rows import MARKER, PERSON, batch, sending_of, text_of, with_log
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def now() -> Any:
+    return clock.database_now()
+
+
+@pytest.fixture
+def account(user: User) -> CarrierAccount:
+    return CarrierAccount.objects.get()
+
+
+@pytest.fixture
+def operator(signed_in_as: Any) -> Client:
+    browser: Client = signed_in_as(factories.OperatorFactory())
+    return browser
+
+
+def shown(operator: Client, path: str) -> str:
+    answer = operator.get(path)
+    assert answer.status_code == 200, path
+    return answer.content.decode()
+
+
+def test_the_relay_page_tells_queue_answers_receipts_and_accounts(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    text_of(user, now - timedelta(hours=3), Status.QUEUED)
+    batch(account, now, taken=90, refused=6, not_taken=3, unknown=1, milliseconds=9600, slowest=400)
+    taken = text_of(user, now, Status.DELIVERED, sent_at=now - timedelta(seconds=8), carrier_account=account)
+    with_log(taken, account, now)
+    page = shown(operator, "/operations/?tables=1")
+    assert "3\xa0hours" in page
+    assert "100 texts, 1 unknown" in page
+    assert "4.0%" in page
+    assert "100 ms" in page
+    assert "8.0 s" in page
+    assert user.organization.name in page
+    assert "no sign of life" in page
+    heartbeats.beat(heartbeats.RELAY, now)
+    assert "no sign of life" not in shown(operator, "/operations/?part=1")
+
+
+def test_the_part_that_is_asked_for_again_is_no_whole_page(operator: Client, account: CarrierAccount) -> None:
+    part = shown(operator, "/operations/?part=1")
+    assert "<html" not in part
+    assert "Carrier accounts" in part
+    assert "/operations/?part=1" in shown(operator, "/operations/")
+
+
+def test_steps_without_answers_are_zero_and_old_answers_are_not_shown(account: CarrierAccount, now: Any) -> None:
+    batch(account, now - timedelta(minutes=30), taken=5, milliseconds=50, slowest=20)
+    batch(account, now - timedelta(minutes=30), taken=5, milliseconds=150, slowest=90)
+    batch(account, now - timedelta(hours=2), taken=7)
+    hour = figures.flow(now, figures.HOUR, figures.MINUTE)
+    assert len(hour) == 60
+    (busy,) = [moment for moment in hour if moment.texts]
+    assert (busy.texts, busy.answer_milliseconds, busy.slowest) == (10, 20.0, 90)
+    assert sum(moment.texts for moment in figures.flow(now, figures.DAY, figures.QUARTER)) == 17
+
+
+def test_an_account_is_drained_once_nothing_of_before_is_left(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    text = text_of(user, now - timedelta(minutes=2), Status.QUEUED)
+    operator.post(reverse("operations_account_state", args=[account.pk]), {"to": "drain"})
+    path = reverse("operations_account", args=[account.pk])
+    assert "Draining" in shown(operator, path)
+    Message.objects.filter(pk=text.pk).update(status=Status.SENT)
+    assert "Drained" in shown(operator, path)
+
+
+@pytest.mark.parametrize(("wanted", "state"), [("pause", "Paused"), ("drain", "Drained"), ("nonsense", "Sending")])
+def test_the_buttons_of_an_account(operator: Client, account: CarrierAccount, wanted: str, state: str) -> None:
+    answer = operator.post(reverse("operations_account_state", args=[account.pk]), {"to": wanted}, follow=True)
+    assert f">{state}</span>" in answer.content.decode()
+
+
+def test_a_failover_asks_first_and_moves_when_confirmed(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    target = factories.CarrierAccountFactory(name="Second way", carrier="twilio", paused=True)
+    text_of(user, now, Status.QUEUED)
+    text_of(user, now, Status.UNCONFIRMED, carrier_account=account)
+    path, form = reverse("operations_account_move", args=[account.pk]), {"target": str(target.pk), "organization": ""}
+    asked = operator.post(path, form).content.decode()
+    assert "never sent again" in asked
+    assert "another carrier" in asked
+    assert "The target is paused" in asked
+    assert sending_of(user).carrier_account_id == account.pk
+    answer = operator.post(path, {**form, "confirmed": "1"}, follow=True)
+    assert "1 number moved to Second way" in answer.content.decode()
+    assert sending_of(user).carrier_account_id == target.pk
+
+
+@pytest.mark.parametrize("target", ["", "itself", "draining"])
+def test_a_failover_to_nowhere_is_refused_in_words(
+    operator: Client, account: CarrierAccount, user: User, now: Any, target: str
+) -> None:
+    draining = factories.CarrierAccountFactory(draining_since=now)
+    wanted = {"": "", "itself": str(account.pk), "draining": str(draining.pk)}[target]
+    path = reverse("operations_account_move", args=[account.pk])
+    answer = operator.post(path, {"target": wanted, "confirmed": "1"})
+    assert answer.status_code == 422
+    assert "#i-err" in answer.content.decode()
+    assert sending_of(user).carrier_account_id == account.pk
+
+
+def count_of(user: User, now: Any, days_ago: int = 0, **counted: int) -> None:
+    day = now.astimezone(UTC).date() - timedelta(days=days_ago)
+    DailyCount.objects.create(
+        organization=user.organization, user=user, number=user.primary_number, day=day, **counted
+    )  # fmt: skip
+
+
+def test_numbers_stand_in_the_order_of_their_trouble(operator: Client, user: User, stranger: User, now: Any) -> None:
+    count_of(user, now, accepted=150, failed=1, busiest_minute=2)
+    count_of(stranger, now, accepted=100, opted_out=4, busiest_minute=60)
+    count_of(stranger, now, days_ago=3, accepted=100, failed=10, busiest_minute=75)
+    count_of(stranger, now, days_ago=9, accepted=1, failed=1, busiest_minute=999)
+    page = shown(operator, "/operations/numbers/")
+    assert page.index(stranger.organization.name + ",") < page.index(user.organization.name + ",")
+    assert "4.0%" in page
+    assert "5.0% (10)" in page
+    assert "75" in page
+    assert "999" not in page
+    by_texts = shown(operator, "/operations/numbers/?order=texts")
+    assert by_texts.index(stranger.organization.name + ",") < by_texts.index(user.organization.name + ",")
+
+
+def test_numbers_of_one_organization_and_paused_ones(operator: Client, user: User, stranger: User, now: Any) -> None:
+    count_of(user, now, accepted=1)
+    count_of(stranger, now, accepted=1)
+    SendingNumber.objects.filter(number=stranger.primary_number).update(paused=True)
+    mine = shown(operator, f"/operations/numbers/?organization={user.organization_id}")
+    assert reverse("operations_pause_number", args=[user.primary_number.pk]) in mine
+    assert reverse("operations_resume_number", args=[stranger.primary_number.pk]) not in mine
+    paused = shown(operator, "/operations/numbers/?paused=1")
+    assert reverse("operations_resume_number", args=[stranger.primary_number.pk]) in paused
+    assert reverse("operations_pause_number", args=[user.primary_number.pk]) not in paused
+    assert shown(operator, "/operations/numbers/?organization=none&order=nonsense")
+
+
+def test_a_number_is_paused_with_a_reason_and_its_administrators_are_alerted(
+    operator: Client, user: User, now: Any
+) -> None:
+    count_of(user, now, accepted=1)
+    path = reverse("operations_pause_number", args=[user.primary_number.pk])
+    assert operator.post(path, {"reason": " "}).status_code == 422
+    assert not sending_of(user).paused
+    operator.post(path, {"reason": "Complaints"})
+    assert sending_of(user).paused
+    watch.look(now)
+    assert Alert.objects.get(code="number_paused", cleared_at__isnull=True).organization_id == user.organization_id
+    operator.post(reverse("operations_resume_number", args=[user.primary_number.pk]))
+    assert not sending_of(user).paused
+
+
+def test_the_log_of_a_text_shows_everything_but_words_and_the_whole_number(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    text = with_log(text_of(user, now, carrier_account=account, carrier_message_id="SM123"), account, now)
+    page = shown(operator, reverse("operations_text", args=[text.pk]))
+    for said in ("POST /v1/texts", "HTTP 201", "41 ms", "SM123", "30000", "…22", user.organization.name):
+        assert said in page
+    (event,) = AuditEvent.objects.filter(action="text.log_read")
+    assert (event.organization_id, event.target_id, event.content_access) == (
+        user.organization_id, str(text.pk), False,
+    )  # fmt: skip
+
+
+def test_a_look_that_can_not_be_recorded_shows_nothing(user: User, now: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from compliance import audit
+
+    browser = Client(raise_request_exception=False)
+    browser.force_login(factories.OperatorFactory(), backend="django.contrib.auth.backends.ModelBackend")
+    monkeypatch.setattr(audit, "append_many", lambda changes: (_ for _ in ()).throw(RuntimeError))
+    assert browser.get(reverse("operations_text", args=[text_of(user, now).pk])).status_code == 500
+
+
+def test_a_text_is_found_by_its_id_or_the_carriers(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    text = text_of(user, now, carrier_account=account, carrier_message_id="SM123")
+    page = reverse("operations_text", args=[text.pk])
+    for typed in (str(text.pk), f" {text.pk} ", "SM123"):
+        assert operator.get("/operations/texts/", {"q": typed})["Location"] == page
+    for typed in ("SM124", "", "\0", "x" * 300, "00000000-0000-0000-0000-000000000000"):
+        assert operator.get("/operations/texts/", {"q": typed}).status_code == 200
+
+
+PATHS = [
+    "/operations/", "/operations/?part=1&tables=1", "/operations/numbers/", "/operations/texts/",
+    "/operations/texts/?q=SM1", "account", "move", "pause", "text",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_page_shows_the_words_of_a_text_or_a_persons_number(
+    operator: Client, account: CarrierAccount, user: User, now: Any, path: str
+) -> None:
+    count_of(user, now, accepted=1)
+    for status in (Status.QUEUED, Status.UNCONFIRMED, Status.SENT):
+        text = text_of(user, now, status, carrier_account=account, carrier_message_id=f"SM{status}")
+    with_log(text, account, now)
+    other = factories.CarrierAccountFactory()
+    if path == "move":
+        answer = operator.post(reverse("operations_account_move", args=[account.pk]), {"target": str(other.pk)})
+    else:
+        named = {
+            "account": reverse("operations_account", args=[account.pk]),
+            "pause": reverse("operations_pause_number", args=[user.primary_number.pk]),
+            "text": reverse("operations_text", args=[text.pk]),
+        }
+        answer = operator.get(named.get(path, path))
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert MARKER not in page
+    assert PERSON not in page
+    assert "555 0122" not in page
+    assert "555-0122" not in page
+
+
+def queries(operator: Client, path: str) -> int:
+    cache.clear()
+    with CaptureQueriesContext(
+        connection,
+    ) as found:
+        shown(operator, path)
+    assert not [query["sql"] for query in found if '"messaging_message"."body"' in query["sql"]]
+    return len(found)
+
+
+@pytest.mark.parametrize(("path", "most"), [("/operations/", 21), ("/operations/numbers/", 9)])
+def test_what_a_page_asks_the_database_does_not_grow_with_what_it_shows(
+    operator: Client, account: CarrierAccount, user: User, now: Any, path: str, most: int
+) -> None:
+    count_of(user, now, accepted=1)
+    text_of(user, now, Status.QUEUED)
+    few = queries(operator, path)
+    for place in range(3):
+        another = factories.texting_user()
+        count_of(another, now, accepted=1)
+        OutcomeDay.objects.create(organization=another.organization, day=now.date(), status="sent", texts=1)
+        with_log(text_of(another, now, Status.QUEUED), factories.CarrierAccountFactory(), now)
+        batch(account, now, taken=place)
+    assert queries(operator, path) == few
+    assert few <= most
+
+
+def test_counts_end_where_looking_on_would_cost_more(
+    operator: Client, account: CarrierAccount, user: User, now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "MOST", 2)
+    for place in range(4):
+        text_of(user, now, Status.QUEUED)
+        Receipt.objects.create(carrier_account=account, event_at=now, received_at=now, fingerprint=str(place), raw="")
+    assert figures.queue(now).waiting == 3
+    assert figures.orphans() == 3
+    assert "2+" in shown(operator, "/operations/")
+
+
+@pytest.mark.parametrize("role", ["full_admin", "compliance_officer", "user"])
+def test_members_of_an_organization_get_none_of_it(user: User, signed_in_as: Any, role: str) -> None:
+    if role != "user":
+        factories.with_role(user, role)
+    browser = signed_in_as(user)
+    for path in ("/operations/", "/operations/numbers/", "/operations/texts/"):
+        assert browser.get(path).status_code == 403
+    assert "/operations/" not in browser.get("/", follow=True).content.decode()
