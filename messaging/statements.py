@@ -24,7 +24,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from django.db import connection
-from psycopg2.extensions import new_type, register_type  # type: ignore[import-untyped]
+from psycopg2.extensions import new_type, register_type
 
 _LISTED: Final = re.compile(r"\{in (\w+)\}")
 _INDEXED: Final = re.compile(r"\{by (\w+)\}")

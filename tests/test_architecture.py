@@ -149,7 +149,7 @@ def test_everything_on_the_schedule_is_a_task() -> None:
 
 
 def test_every_table_says_whose_it_is() -> None:
-    """The provider's own tables, and what hangs on a row that says it, are named here; all others name an organization."""
+    """The provider's own tables, and what hangs on another row, are named here; all others name an organization."""
     of_the_provider = {"organization", "carrieraccount", "carrierbatch", "registryaccount", "heartbeat"}
     of_another_row = {"exchange", "campaignpace", "brandday", "sametext"}
     tables = [model for name in SOURCES for model in apps.get_app_config(name).get_models()]
