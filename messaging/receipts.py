@@ -8,7 +8,8 @@ What must never happen:
 3. A receipt says more than it may: sent, delivered or undelivered. Anything else is stored and logged, and moves
    nothing. Which fact wins is decided in messaging/states.py alone.
 
-One transaction a receipt: the insert, then the fact (message, conversation: the order of messaging/states.py).
+One transaction for all receipts of a request: the insert, then the facts (messages, conversations: the order of
+messaging/states.py). If one of them cannot be stored, webhooks.py tries each by itself.
 """
 
 from __future__ import annotations
@@ -16,20 +17,22 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 
-from messaging import states
+from messaging import measurements, states
 from messaging.carriers.base import ReceiptEvent
 from messaging.compose import storable
-from messaging.models import CarrierAccount, Message, Receipt
-from messaging.models.messages import Direction, Status
+from messaging.models import CarrierAccount, Receipt
+from messaging.models.messages import Status
 from messaging.reasons import Reason
+from messaging.statements import Statement
 from messaging.states import Fact
 
 logger = structlog.get_logger(__name__)
@@ -39,29 +42,83 @@ UNKNOWN: Final = "unknown"
 ORPHANS_ARE_MATCHED_FOR: Final = timedelta(hours=48)
 BATCH: Final = 500
 
+_STORED: Final = {
+    "id": "uuid", "organization_id": "uuid", "carrier_account_id": "uuid", "message_id": "uuid",
+    "our_reference": "text", "carrier_message_id": "text", "claim": "text", "carrier_code": "text", "reason": "text",
+    "event_at": "time", "received_at": "time", "fingerprint": "text", "raw": "text",
+}  # fmt: skip
+_INSERT: Final = Statement(
+    f"INSERT INTO messaging_receipt ({', '.join(_STORED)}) SELECT {', '.join(_STORED)} FROM {{given}} WHERE 1 = 1 "  # noqa: S608  (names of ours)
+    "ON CONFLICT (carrier_account_id, fingerprint) DO NOTHING",
+    given=_STORED,
+)
+_OURS: Final = Statement(
+    """
+    SELECT kept.id FROM {given} JOIN messaging_receipt kept
+    ON kept.carrier_account_id = %(account)s AND kept.fingerprint = given.fingerprint
+    """,
+    given={"fingerprint": "text"},
+    answers={"id": "uuid"},
+)
+
+
+class _Text(NamedTuple):
+    """What is known of a text that a receipt speaks of."""
+
+    id: uuid.UUID
+    organization_id: uuid.UUID
+    sent_at: datetime | None
+    carrier_message_id: str
+
+
+_TEXT: Final = {"id": "uuid", "organization_id": "uuid", "sent_at": "time", "carrier_message_id": "text"}
+_BY_REFERENCE: Final = Statement(
+    f"SELECT {', '.join(_TEXT)} FROM messaging_message "  # noqa: S608  (names of ours)
+    "WHERE id {in ids} AND direction = 'out' AND carrier_account_id = %(account)s",
+    answers=_TEXT,
+)
+_BY_CARRIER_ID: Final = Statement(
+    """
+    SELECT text.id, text.organization_id, text.sent_at, text.carrier_message_id
+    FROM {given} JOIN messaging_message text {by messages_by_carrier_id}
+    ON text.carrier_account_id = %(account)s AND text.carrier_message_id = given.carrier_message_id
+    AND NOT (text.carrier_message_id = '') AND text.direction = 'out'
+    ORDER BY text.id
+    """,
+    given={"carrier_message_id": "text"},
+    answers=_TEXT,
+)
+
+
+def accept_receipts(account: CarrierAccount, events: Sequence[ReceiptEvent], now: datetime) -> list[Receipt]:
+    """Store the receipts of one request and apply them to their texts, in one transaction; those that were new.
+
+    As many statements for two hundred as for one. Each is stored before anything is concluded from any.
+    """
+    receipts = sorted((_receipt(account, event, now) for event in events), key=lambda one: one.fingerprint)
+    for receipt in receipts:
+        _log_unknown(receipt)
+    texts = _texts_of(account, receipts)
+    for receipt in receipts:
+        _bind(receipt, texts)
+    with transaction.atomic():
+        fresh = _stored(account, receipts)
+        _apply(fresh, now)
+    _measure(fresh, texts)
+    return fresh
+
 
 def accept_receipt(account: CarrierAccount, event: ReceiptEvent, now: datetime) -> Receipt | None:
-    """Store a receipt and apply it to its text. None: it was stored before."""
-    receipt = _receipt(account, event, now)
-    _log_unknown(receipt)
-    text = _text_of(receipt)
-    try:
-        with transaction.atomic():
-            _bind(receipt, text)
-            receipt.save(force_insert=True)
-            _apply(receipt, now)
-    except IntegrityError:
-        if not Receipt.objects.filter(carrier_account=account, fingerprint=receipt.fingerprint).exists():
-            raise
-        return None
-    return receipt
+    """One receipt by itself. None: it was stored before."""
+    fresh = accept_receipts(account, [event], now)
+    return fresh[0] if fresh else None
 
 
 def _receipt(account: CarrierAccount, event: ReceiptEvent, now: datetime) -> Receipt:
     claim = event.claim if event.claim in CLAIMS else UNKNOWN
     reason = (event.reason or Reason.CARRIER_REJECTED) if claim == Status.UNDELIVERED else ""
     return Receipt(
-        carrier_account=account,
+        carrier_account_id=account.pk,
         our_reference=storable(event.our_reference)[:64],
         carrier_message_id=storable(event.carrier_message_id)[:128],
         claim=claim,
@@ -72,6 +129,14 @@ def _receipt(account: CarrierAccount, event: ReceiptEvent, now: datetime) -> Rec
         fingerprint=fingerprint(event),
         raw=storable(event.raw),
     )
+
+
+def _stored(account: CarrierAccount, receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Insert them; those that were not there. In the order of fingerprints, so that two requests wait in no ring."""
+    _INSERT.write([tuple(getattr(receipt, name) for name in _STORED) for receipt in receipts])
+    prints = [(receipt.fingerprint,) for receipt in receipts]
+    ours = {identifier for (identifier,) in _OURS.rows(given=prints, account=account.pk)}
+    return [receipt for receipt in receipts if receipt.pk in ours]
 
 
 def fingerprint(event: ReceiptEvent) -> str:
@@ -90,18 +155,33 @@ def _log_unknown(receipt: Receipt) -> None:
         logger.warning("unknown_receipt_code", account=str(receipt.carrier_account_id), code=receipt.carrier_code)
 
 
-def _text_of(receipt: Receipt) -> Message | None:
-    """The text a receipt speaks of: by our reference, else by the carrier's id; of the same account only."""
-    texts = Message.objects.filter(direction=Direction.OUTBOUND, carrier_account_id=receipt.carrier_account_id)
-    texts = texts.only("id", "organization_id")
-    ours = _as_id(receipt.our_reference)
-    if ours is not None:
-        found = texts.filter(pk=ours).first()
-        if found is not None:
-            return found
-    if not receipt.carrier_message_id:
-        return None
-    return texts.filter(carrier_message_id=receipt.carrier_message_id).order_by("pk").first()
+def _texts_of(account: CarrierAccount, receipts: Sequence[Receipt]) -> dict[str, _Text]:
+    """The texts that receipts speak of, by what the receipt says: our reference, else the carrier's id.
+
+    Of the same account only. One query; one more where a receipt does not name one of our texts.
+    """
+    named = {receipt.our_reference: found for receipt in receipts if (found := _as_id(receipt.our_reference))}
+    rows = _BY_REFERENCE.rows(ids=named.values(), account=account.pk) if named else []
+    by_id = {row[0]: _Text._make(row) for row in rows}
+    texts = {reference: by_id[key] for reference, key in named.items() if key in by_id}
+    loose = {
+        (receipt.carrier_message_id,)
+        for receipt in receipts
+        if receipt.carrier_message_id and receipt.our_reference not in texts
+    }
+    if loose:
+        for row in _BY_CARRIER_ID.rows(given=sorted(loose), account=account.pk):
+            texts.setdefault(_by_carrier(row[-1]), _Text._make(row))
+    return texts
+
+
+def _by_carrier(carrier_message_id: str) -> str:
+    """As a key beside references, which have no colon."""
+    return f"carrier:{carrier_message_id}"
+
+
+def _text_of(receipt: Receipt, texts: Mapping[str, _Text]) -> _Text | None:
+    return texts.get(receipt.our_reference) or texts.get(_by_carrier(receipt.carrier_message_id))
 
 
 def _as_id(reference: str) -> uuid.UUID | None:
@@ -111,16 +191,23 @@ def _as_id(reference: str) -> uuid.UUID | None:
         return None
 
 
-def _bind(receipt: Receipt, text: Message | None) -> None:
+def _bind(receipt: Receipt, texts: Mapping[str, _Text]) -> None:
+    text = _text_of(receipt, texts)
     if text is not None:
-        receipt.message_id, receipt.organization_id = text.pk, text.organization_id
+        receipt.message_id, receipt.organization_id = text.id, text.organization_id
 
 
-def _apply(receipt: Receipt, now: datetime) -> None:
-    """Tell the state machine, when the receipt has a text and says something."""
-    if receipt.message_id is None or receipt.claim == UNKNOWN:
-        return
-    fact = Fact(
+def _apply(receipts: Iterable[Receipt], now: datetime) -> None:
+    """Tell the state machine, of each receipt that has a text and says something."""
+    facts: defaultdict[uuid.UUID, list[Fact]] = defaultdict(list)
+    for receipt in receipts:
+        if receipt.message_id is not None and receipt.claim != UNKNOWN:
+            facts[receipt.message_id].append(_fact(receipt))
+    states.learn_all(facts, now=now)
+
+
+def _fact(receipt: Receipt) -> Fact:
+    return Fact(
         CLAIMS[receipt.claim],
         receipt.event_at,
         reason=receipt.reason,
@@ -128,33 +215,49 @@ def _apply(receipt: Receipt, now: datetime) -> None:
         receipt_id=receipt.pk,
         carrier_message_id=receipt.carrier_message_id,
     )
-    states.advance(receipt.message_id, fact, now=now)
+
+
+def _measure(receipts: Iterable[Receipt], texts: Mapping[str, _Text]) -> None:
+    """For Prometheus: how long after we knew that the carrier had the text its receipt came."""
+    sent = ((receipt.received_at, text.sent_at) for receipt in receipts if (text := _text_of(receipt, texts)))
+    measurements.observe_receipt_delays([(came - at).total_seconds() for came, at in sent if at is not None])
 
 
 def match_orphans(now: datetime) -> int:
     """Match the orphans of the last 48 hours again, oldest first; how many found their text."""
-    return sum(_adopt(receipt, now) for receipt in _orphans(now))
+    return sum(_adopt(page, now) for page in _orphans(now))
 
 
-def _orphans(now: datetime) -> Iterator[Receipt]:
+def _orphans(now: datetime) -> Iterator[list[Receipt]]:
     """In pages by (received_at, id): those that stay orphans never stand in the way of later ones."""
     recent = Receipt.objects.filter(message__isnull=True, received_at__gte=now - ORPHANS_ARE_MATCHED_FOR)
     recent = recent.order_by("received_at", "pk")
     page = list(recent[:BATCH])
     while page:
-        yield from page
+        yield page
         last = page[-1]
         after = Q(received_at=last.received_at, pk__gt=last.pk) | Q(received_at__gt=last.received_at)
         page = list(recent.filter(after)[:BATCH])
 
 
-def _adopt(receipt: Receipt, now: datetime) -> bool:
-    text = _text_of(receipt)
-    if text is None:
+def _adopt(page: Sequence[Receipt], now: datetime) -> int:
+    """Those of a page whose text is there by now; each in a transaction of its own."""
+    by_account: defaultdict[uuid.UUID, list[Receipt]] = defaultdict(list)
+    for receipt in page:
+        by_account[receipt.carrier_account_id].append(receipt)
+    adopted = 0
+    for account in CarrierAccount.objects.filter(pk__in=by_account):
+        texts = _texts_of(account, by_account[account.pk])
+        adopted += sum(_adopted(receipt, texts, now) for receipt in by_account[account.pk])
+    return adopted
+
+
+def _adopted(receipt: Receipt, texts: Mapping[str, _Text], now: datetime) -> bool:
+    _bind(receipt, texts)
+    if receipt.message_id is None:
         return False
     with transaction.atomic():
-        _bind(receipt, text)
         unmatched = Receipt.objects.filter(pk=receipt.pk, message__isnull=True)
-        if unmatched.update(message_id=text.pk, organization_id=text.organization_id):
-            _apply(receipt, now)
+        if unmatched.update(message_id=receipt.message_id, organization_id=receipt.organization_id):
+            _apply([receipt], now)
     return True

@@ -67,10 +67,16 @@ def run(now: Clock = clock.database_now) -> datetime | None:
 
 
 class Relay:
-    """One worker: its wire, and what it has on it. Belongs to one thread."""
+    """One worker: its wire, and what it has on it. Belongs to one thread.
 
-    def __init__(self, now: Clock = clock.database_now, *, connections: int = CONNECTIONS) -> None:
+    `call` is called once a run that has more to do than one worker can: another one may come and help.
+    """
+
+    def __init__(
+        self, now: Clock = clock.database_now, *, connections: int = CONNECTIONS, call: Callable[[], None] | None = None
+    ) -> None:
         self._now = now
+        self._call, self._called = call, False
         self._most = 2 * connections
         self._transit = Transit(connections=connections, timeout=settings.CARRIER_TIMEOUT_SECONDS)
         self._unwritten: list[Outcome] = []
@@ -89,6 +95,7 @@ class Relay:
     def run(self) -> datetime | None:
         """Work until nothing is due or the shift is over, and everything on the wire is answered; the next due time."""
         shift_ends = time.monotonic() + SHIFT_SECONDS
+        self._called = False
         self._write()
         while True:
             began = time.monotonic() < shift_ends and self._begin()
@@ -106,6 +113,9 @@ class Relay:
         lease = leases.take(now, room) if room and leases.is_any_due(now) else None
         if lease is None:
             return False
+        if len(lease.message_ids) == room and self._call and not self._called:
+            self._called = True
+            self._call()
         going = departures.dispatch(lease, now) if lease.message_ids else []
         if going:
             self._transit.hand_over(going, latest)

@@ -22,7 +22,7 @@ BEATS_EVERY: Final = timedelta(seconds=15)
 @lru_cache(maxsize=1)
 def _relay() -> Relay:
     """The process's own relay, made in the worker that first needs it: connections stay open between tasks."""
-    return Relay()
+    return Relay(call=wakeups.wake_relay)
 
 
 @shared_task(name="messaging.relay_due")

@@ -34,7 +34,7 @@ from messaging.carriers import UnknownCarrier, adapter_for
 from messaging.carriers.base import Event, InboundText, MalformedWebhook, WebhookRequest
 from messaging.inbound import accept_inbound
 from messaging.models import CarrierAccount
-from messaging.receipts import accept_receipt
+from messaging.receipts import accept_receipt, accept_receipts
 from provisioning.roles import public
 from provisioning.vault import Unreadable
 
@@ -103,7 +103,24 @@ def _of_account(account: CarrierAccount, webhook: WebhookRequest) -> HttpRespons
 
 
 def _accept(account: CarrierAccount, events: Sequence[Event], now: datetime) -> int:
-    """Take each event by itself; how many failed. A database that does not answer at all ends it (raised)."""
+    """Take each inbound text by itself and all receipts together; how many failed.
+
+    A database that does not answer at all ends it (raised).
+    """
+    receipts = [event for event in events if not isinstance(event, InboundText)]
+    failed = _each(account, [event for event in events if isinstance(event, InboundText)], now)
+    try:
+        if receipts:
+            accept_receipts(account, receipts, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError as error:
+        logger.error("receipts_one_by_one", account=str(account.pk), error=type(error).__name__)  # noqa: TRY400
+        failed += _each(account, receipts, now)
+    return failed
+
+
+def _each(account: CarrierAccount, events: Sequence[Event], now: datetime) -> int:
     failed = 0
     for event in events:
         try:

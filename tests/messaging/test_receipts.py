@@ -163,5 +163,5 @@ def test_a_receipt_with_what_no_database_stores_is_stored_all_the_same(account: 
 def test_taking_a_receipt_takes_few_queries(
     account: CarrierAccount, sending: Message, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         accept_receipt(account, receipt(sending, "delivered"), NOW)

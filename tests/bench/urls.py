@@ -1,0 +1,7 @@
+"""The hub's addresses, and where the naive relay takes its receipts."""
+
+from django.urls import include, path
+
+from tests.bench.naive import receipts
+
+urlpatterns = [path("naive-receipts/", receipts), path("", include("texting_hub.urls"))]
