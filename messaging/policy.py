@@ -15,11 +15,12 @@ from enum import StrEnum
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Q, Value
 from django.utils.translation import gettext as _
 
-from messaging import optouts
+from messaging import blocking, content, optouts
 from messaging.destinations import is_allowed, parse_destination
-from messaging.models import Conversation, Message, SendingNumber
+from messaging.models import ContentRule, Conversation, Message, SendingNumber
 from messaging.models.messages import BlockedBy, Direction, Kind, Status
 from messaging.reasons import Reason
 from messaging.segments import Segmentation, measure
@@ -28,8 +29,8 @@ from provisioning.models import User
 from provisioning.refusals import Refusal
 
 __all__ = [
-    "LONGEST", "RESENDABLE", "Action", "Verdict", "check", "check_body", "check_resend", "judge", "may_resend",
-    "parse_destination", "reason_of", "sending_number_of",
+    "LONGEST", "RESENDABLE", "Action", "Verdict", "check", "check_body", "check_content", "check_resend", "judge",
+    "may_resend", "parse_destination", "reason_of", "sending_number_of",
 ]  # fmt: skip
 
 LONGEST: Final = 10
@@ -38,6 +39,7 @@ LONGEST: Final = 10
 _PRINTED_CONTROLS = frozenset("\r\n\t")
 _REASONS: Final = {
     "opted_out": Reason.OPTED_OUT,
+    "person_blocked": Reason.PERSON_BLOCKED,
     "daily_limit": Reason.DAILY_LIMIT,
     "registration": Reason.UNREGISTERED,
     "number_campaign": Reason.UNREGISTERED,
@@ -48,6 +50,9 @@ _REASONS: Final = {
     "too_long": Reason.CONTENT_REJECTED,
     "control_characters": Reason.CONTENT_REJECTED,
     "mms_not_supported": Reason.CONTENT_REJECTED,
+    "content_rule": Reason.CONTENT_REJECTED,
+    "url_shortener": Reason.CONTENT_REJECTED,
+    "same_text": Reason.CONTENT_REJECTED,
 }
 RESENDABLE: Final = (Status.UNCONFIRMED, Status.FAILED, Status.UNDELIVERED)
 
@@ -88,18 +93,27 @@ def _is_unsendable(character: str) -> bool:
     return "\ud800" <= character <= "\udfff"
 
 
-def sending_number_of(user: User) -> SendingNumber | None:
-    """The user's primary number as the relay knows it."""
-    return SendingNumber.objects.select_related("number").filter(number__user_id=user.pk).first()
+def sending_number_of(user: User, counterpart: str) -> SendingNumber | None:
+    """The user's primary number as the relay knows it.
+
+    In the same statement: whether the user blocked this person, and which content rules there are.
+    """
+    rules = ContentRule.objects
+    numbers = SendingNumber.objects.select_related("number").annotate(
+        person_blocked=blocking.standing(user.pk, counterpart),
+        own_rules=content.version_alongside(rules.filter(organization_id=user.organization_id)),
+        provided_rules=content.version_alongside(rules.filter(organization__isnull=True)),
+    )
+    return numbers.filter(number__user_id=user.pk).first()
 
 
 def check(
     user: User, sending: SendingNumber | None, counterpart: str, conversation: Conversation | None = None
 ) -> SendingNumber:
-    """Whether this user may text this person now.
+    """Whether this user may text this person now; `sending` is what sending_number_of() found for the two.
 
     Raises Refusal: number_gone, texting_off, a requirement's code, number_not_connected, invalid_destination (the own
-    number), opted_out.
+    number), opted_out, person_blocked.
     """
     if conversation is not None and (sending is None or sending.number_id != conversation.number_id):
         raise Refusal("number_gone", _("This number is no longer yours. Start a new conversation to text this person."))
@@ -114,7 +128,20 @@ def check(
         raise Refusal("invalid_destination", _("This is your own number. Enter someone else’s."))
     if optouts.opted_out_pairs([(sending.number_id, counterpart)]):
         raise Refusal("opted_out", str(Reason.OPTED_OUT.label))
+    if sending.person_blocked:  # type: ignore[attr-defined]
+        raise Refusal("person_blocked", _("You blocked this person. Unblock them to text them again."))
     return sending
+
+
+def check_content(body: str, sending: SendingNumber, *, confirmed: bool) -> bool:
+    """Whether a content rule asked, and the sender confirmed.
+
+    Raises Refusal: url_shortener, content_rule, confirmation_needed.
+    """
+    own, provided = sending.own_rules, sending.provided_rules  # type: ignore[attr-defined]
+    versions = content.Versions(own or "", provided or "")
+    rules = content.rules_of({sending.organization_id: versions})[sending.organization_id]
+    return content.refuse_content(body, rules, confirmed=confirmed)
 
 
 def check_resend(user: User, original: Message, now: datetime) -> None:
@@ -152,22 +179,45 @@ _SEND, _HOLD = Verdict(Action.SEND), Verdict(Action.HOLD)
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What is read, in three queries, about a batch of locked texts."""
+    """What is read, in three queries, about a batch of locked texts; a fourth after content rules were changed."""
 
     numbers: dict[uuid.UUID, SendingNumber]
     standings: dict[uuid.UUID, Standing]
     opted_out: set[tuple[uuid.UUID, str]]
+    blocked: set[tuple[uuid.UUID, str]]
+    rules: dict[uuid.UUID, tuple[content.Rule, ...]]
 
 
 def judge(texts: Collection[Message], numbers: dict[uuid.UUID, SendingNumber]) -> dict[uuid.UUID, Verdict]:
     """A verdict for each locked text. `numbers` (with number and account) must have been read after the lock."""
     written = [text for text in texts if text.kind == Kind.PERSON]
+    blocked, rules = _blocks_and_rules(written, numbers)
     facts = _Facts(
         numbers=numbers,
         standings=standings({text.user_id for text in written if text.user_id}),
         opted_out=optouts.opted_out_pairs({(text.number_id, text.counterpart) for text in written}),
+        blocked=blocked,
+        rules=rules,
     )
     return {text.pk: _verdict(text, facts) for text in texts}
+
+
+def _blocks_and_rules(
+    texts: Collection[Message], numbers: dict[uuid.UUID, SendingNumber]
+) -> tuple[set[tuple[uuid.UUID, str]], dict[uuid.UUID, tuple[content.Rule, ...]]]:
+    """Whom the users of these texts blocked, and the content rules of their organizations: one query for both."""
+    organizations = {number.organization_id for number in numbers.values()}
+    pairs = {(text.user_id, text.counterpart) for text in texts if text.user_id}
+    if not pairs:
+        return set(), {}
+    versions = content.version(
+        ContentRule.objects.filter(Q(organization__in=organizations) | Q(organization__isnull=True))
+    ).values_list("organization", "version", Value(""))
+    looked_up = list(versions.union(blocking.blocks_of(pairs).values_list("user", Value(""), "counterpart"), all=True))
+    found = {owner: version for owner, version, _counterpart in looked_up if version}
+    wanted = {key: content.Versions(found.get(key, ""), found.get(None, "")) for key in organizations}
+    blocked = {(user_id, counterpart) for user_id, version, counterpart in looked_up if not version}
+    return blocked & pairs, content.rules_of(wanted)
 
 
 def _verdict(text: Message, facts: _Facts) -> Verdict:
@@ -188,8 +238,12 @@ def _verdict(text: Message, facts: _Facts) -> Verdict:
 def _of_person(text: Message, sending: SendingNumber | None, facts: _Facts) -> Verdict:
     if (text.number_id, text.counterpart) in facts.opted_out:
         return Verdict(Action.BLOCK, Reason.OPTED_OUT)
+    if (text.user_id, text.counterpart) in facts.blocked:
+        return Verdict(Action.BLOCK, Reason.PERSON_BLOCKED)
     standing = facts.standings.get(text.user_id) if text.user_id else None
     moved = sending is None or sending.number.user_id != text.user_id
     if moved or standing is None or not standing.can_receive:
         return Verdict(Action.BLOCK, Reason.SENDER_NOT_ENABLED)
+    if content.is_blocked_content(text.body, facts.rules[sending.organization_id]):
+        return Verdict(Action.BLOCK, Reason.CONTENT_REJECTED)
     return _SEND if standing.can_send else _HOLD
