@@ -10,9 +10,10 @@ What must never happen:
    held until commit: so places become visible in order.
 
 Refused texts to US and Canadian numbers are kept as `blocked` rows, in a transaction of their own. They belong to no
-conversation and hold no key: what was refused may be tried again once its cause is gone.
+conversation and hold no key: what was refused may be tried again once its cause is gone. A rule that only asks whether
+the text is meant (`confirmation_needed`) refuses nothing: there is no row until the sender has answered.
 
-Locks, in the order of states.py: conversation, daily count, sending number.
+Locks, in the order of states.py: conversation, daily count, count of the same words, sending number.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Exists, F, OuterRef, Subquery, Sum, When
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext as _
 
-from messaging import clock, outcomes, pacing, policy, wakeups
+from messaging import clock, outcomes, pacing, policy, same_text, wakeups
 from messaging.changes import ConversationChange, announce
 from messaging.models import Conversation, DailyCount, Message, SendingNumber
 from messaging.models.messages import BlockedBy, Direction, Status
@@ -40,6 +41,9 @@ from provisioning.refusals import Refusal
 LONGEST_KEY = 255
 MOST_SEGMENTS_KEPT = 32767
 """What the column of segments holds: a refused text may be longer than any that is sent."""
+ANSWERED_WITHIN = timedelta(hours=24)
+LATEST_TEXTS = 20
+"""A text is prompt when one of so many before it came in lately; so the look costs the same in a long conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class _Request:
     resend_of: Message | None
     conversation: Conversation | None
     media_count: int
+    confirmed: bool
     now: datetime
 
     @property
@@ -79,21 +84,23 @@ def compose(
     resend_of: Message | None = None,
     conversation: Conversation | None = None,
     media_count: int = 0,
+    confirmed: bool = False,
     now: datetime | None = None,
 ) -> Composed:
-    """Accept a text of a user to a number as typed, or raise Refusal (codes: destinations.py, policy.py, and here
-    daily_limit with `resets_at`, idempotency_conflict with 409).
+    """Accept a text of a user to a number as typed, or raise Refusal (codes: destinations.py, policy.py, same_text.py,
+    and here daily_limit with `resets_at`, idempotency_conflict with 409).
 
     `conversation` binds it to one of the user's conversations, refused as `number_gone` once its number moved away;
-    `resend_of` links it to the text it repeats; attachments are counted to be refused. `now` is the database's clock.
+    `resend_of` links it to the text it repeats; attachments are counted to be refused; `confirmed` answers the content
+    rules that ask. `now` is the database's clock.
     """
     now = now or clock.database_now()
-    request = _Request(user, to, body, idempotency_key, resend_of, conversation, media_count, now)
+    request = _Request(user, to, body, idempotency_key, resend_of, conversation, media_count, confirmed, now)
     earlier = _replay(request)
     if earlier is not None:
         return earlier
     counterpart = policy.parse_destination(to)
-    sending = policy.sending_number_of(user)
+    sending = policy.sending_number_of(user, counterpart)
     try:
         return _accepted(request, counterpart, sending)
     except Refusal as refusal:
@@ -127,8 +134,9 @@ def _accepted(request: _Request, counterpart: str, sending: SendingNumber | None
     if request.resend_of is not None:
         policy.check_resend(request.user, request.resend_of, request.now)
     sending = policy.check(request.user, sending, counterpart, request.conversation)
+    asked = policy.check_content(request.body, sending, confirmed=request.confirmed)
     try:
-        return Composed(_write(request, counterpart, sending, size), replayed=False)
+        return Composed(_write(request, counterpart, sending, size, confirmed=asked), replayed=False)
     except IntegrityError:
         winner = _replay(request)
         if winner is None:
@@ -137,9 +145,12 @@ def _accepted(request: _Request, counterpart: str, sending: SendingNumber | None
 
 
 @transaction.atomic
-def _write(request: _Request, counterpart: str, sending: SendingNumber, size: Segmentation) -> Message:
+def _write(
+    request: _Request, counterpart: str, sending: SendingNumber, size: Segmentation, *, confirmed: bool
+) -> Message:
     conversation = _conversation(request, counterpart, sending)
     _count(request, sending, size)
+    same_text.count(sending.number_id, request.body, request.now)
     message = _message(
         request,
         counterpart,
@@ -151,6 +162,8 @@ def _write(request: _Request, counterpart: str, sending: SendingNumber, size: Se
         idempotency_key=request.key,
         request_digest=request.digest if request.key else "",
         resend_of=request.resend_of,
+        prompt=conversation.prompt,  # type: ignore[attr-defined]
+        confirmed=confirmed,
     )
     message.save(force_insert=True)
     conversation.last_seq += 1
@@ -164,10 +177,12 @@ def _write(request: _Request, counterpart: str, sending: SendingNumber, size: Se
 
 
 def _conversation(request: _Request, counterpart: str, sending: SendingNumber) -> Conversation:
-    """The conversation, locked; made when this is its first text, by whichever of two requests is faster."""
-    found = Conversation.objects.select_for_update(no_key=True).filter(
-        user_id=request.user.pk, number_id=sending.number_id, counterpart=counterpart
-    )
+    """The conversation, locked; made when this is its first text, by whichever of two requests is faster.
+
+    With `prompt`: whether the person wrote lately, so that this is an answer.
+    """
+    found = Conversation.objects.select_for_update(no_key=True).annotate(prompt=_came_in_lately(request.now))
+    found = found.filter(user_id=request.user.pk, number_id=sending.number_id, counterpart=counterpart)
     conversation = found.first()
     if conversation is None:
         new = Conversation(
@@ -183,14 +198,28 @@ def _conversation(request: _Request, counterpart: str, sending: SendingNumber) -
     return conversation
 
 
+def _came_in_lately(now: datetime) -> Exists:
+    return Exists(
+        Message.objects.filter(
+            conversation=OuterRef("pk"),
+            seq__gt=OuterRef("last_seq") - LATEST_TEXTS,
+            direction=Direction.INBOUND,
+            accepted_at__gt=now - ANSWERED_WITHIN,
+        )
+    )
+
+
 def _count(request: _Request, sending: SendingNumber, size: Segmentation) -> None:
-    """Count the text on its number's day (UTC), under the count's lock. Raises Refusal daily_limit when it is full."""
+    """Count the text on its number's day and minute (UTC), under the count's lock.
+
+    Raises Refusal daily_limit when the day is full.
+    """
     day = request.now.astimezone(UTC).date()
     of_number = DailyCount.objects.filter(number_id=sending.number_id, day=day)
     of_others = of_number.exclude(user_id=request.user.pk).order_by().values("number")
     left = sending.texts_a_day - Coalesce(Subquery(of_others.annotate(total=Sum("accepted")).values("total")), 0)
     free = of_number.filter(user_id=request.user.pk, accepted__lt=left)
-    added = {"accepted": F("accepted") + 1, "segments": F("segments") + size.segments}
+    added = {"accepted": F("accepted") + 1, "segments": F("segments") + size.segments} | _in_its_minute(request.now)
     if free.update(**added):
         return
     new = DailyCount(
@@ -199,6 +228,14 @@ def _count(request: _Request, sending: SendingNumber, size: Segmentation) -> Non
     DailyCount.objects.bulk_create([new], ignore_conflicts=True)
     if not free.update(**added):
         raise _day_is_full(request.now, sending.texts_a_day)
+
+
+def _in_its_minute(now: datetime) -> dict[str, Any]:
+    """Operators see bursts: how many texts were accepted in the latest minute, and at most in one."""
+    at = now.astimezone(UTC)
+    minute = 60 * at.hour + at.minute
+    texts = Case(When(minute=minute, then=F("minute_texts") + 1), default=1)
+    return {"minute": minute, "minute_texts": texts, "busiest_minute": Greatest(F("busiest_minute"), texts)}
 
 
 def _day_is_full(now: datetime, limit: int) -> Refusal:
@@ -232,9 +269,10 @@ def _message(request: _Request, counterpart: str, number: PhoneNumber, size: Seg
 
 
 def _keep_refused(request: _Request, counterpart: str, sending: SendingNumber | None, refusal: Refusal) -> None:
-    """Keep a refused text as a blocked row, and name it in the refusal. Without an own number there is no row."""
+    """Keep a refused text as a blocked row, and name it in the refusal. Without an own number there is no row, and
+    none for a question."""
     number = request.conversation.number if request.conversation else sending.number if sending else None
-    if number is None or refusal.http_status == 409:
+    if number is None or refusal.http_status == 409 or refusal.code == "confirmation_needed":
         return
     body = storable(request.body)
     message = _message(

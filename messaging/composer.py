@@ -20,6 +20,7 @@ CLOSED_TITLE = _("You can’t send texts")
 TITLES = {
     "number_gone": _("This number is no longer yours"),
     "opted_out": _("You can’t text this person"),
+    "person_blocked": _("You blocked this person"),
 }
 
 
@@ -39,7 +40,8 @@ class Composer:
 def composer_of(conversation: Conversation, user: User) -> Composer:
     """The composer of one of the user's conversations: open exactly when policy would let a text through."""
     try:
-        policy.check(user, policy.sending_number_of(user), conversation.counterpart, conversation)
+        counterpart = conversation.counterpart
+        policy.check(user, policy.sending_number_of(user, counterpart), counterpart, conversation)
     except Refusal as refusal:
         title = str(TITLES.get(refusal.code) or CLOSED_TITLE)
         return Composer(refusal.code, title, _opt_out_sentence(conversation, refusal) or refusal.sentence)

@@ -17,20 +17,21 @@ from typing import Final, Protocol
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from messaging import optouts
+from messaging import blocking, content, optouts
 from messaging.destinations import is_allowed, parse_destination
-from messaging.models import Conversation, Message, SendingNumber
+from messaging.models import ContentRule, Conversation, Message, SendingNumber
 from messaging.models.messages import BlockedBy, Direction, Kind, Status
 from messaging.reasons import Reason
 from messaging.segments import Segmentation, measure
 from messaging.senders import Sender
+from messaging.statements import Statement
 from provisioning.eligibility import Standing, standings
 from provisioning.models import User
 from provisioning.refusals import Refusal
 
 __all__ = [
-    "LONGEST", "RESENDABLE", "Action", "Verdict", "check", "check_body", "check_resend", "judge", "may_resend",
-    "parse_destination", "reason_of", "sending_number_of",
+    "LONGEST", "RESENDABLE", "Action", "Verdict", "check", "check_body", "check_content", "check_resend", "judge",
+    "may_resend", "parse_destination", "reason_of", "sending_number_of",
 ]  # fmt: skip
 
 LONGEST: Final = 10
@@ -39,6 +40,7 @@ LONGEST: Final = 10
 _PRINTED_CONTROLS = frozenset("\r\n\t")
 _REASONS: Final = {
     "opted_out": Reason.OPTED_OUT,
+    "person_blocked": Reason.PERSON_BLOCKED,
     "daily_limit": Reason.DAILY_LIMIT,
     "registration": Reason.UNREGISTERED,
     "number_campaign": Reason.UNREGISTERED,
@@ -49,6 +51,9 @@ _REASONS: Final = {
     "too_long": Reason.CONTENT_REJECTED,
     "control_characters": Reason.CONTENT_REJECTED,
     "mms_not_supported": Reason.CONTENT_REJECTED,
+    "content_rule": Reason.CONTENT_REJECTED,
+    "url_shortener": Reason.CONTENT_REJECTED,
+    "same_text": Reason.CONTENT_REJECTED,
 }
 RESENDABLE: Final = (Status.UNCONFIRMED, Status.FAILED, Status.UNDELIVERED)
 
@@ -89,18 +94,27 @@ def _is_unsendable(character: str) -> bool:
     return "\ud800" <= character <= "\udfff"
 
 
-def sending_number_of(user: User) -> SendingNumber | None:
-    """The user's primary number as the relay knows it."""
-    return SendingNumber.objects.select_related("number").filter(number__user_id=user.pk).first()
+def sending_number_of(user: User, counterpart: str) -> SendingNumber | None:
+    """The user's primary number as the relay knows it.
+
+    In the same statement: whether the user blocked this person, and which content rules there are.
+    """
+    rules = ContentRule.objects
+    numbers = SendingNumber.objects.select_related("number").annotate(
+        person_blocked=blocking.standing(user.pk, counterpart),
+        own_rules=content.version_alongside(rules.filter(organization_id=user.organization_id)),
+        provided_rules=content.version_alongside(rules.filter(organization__isnull=True)),
+    )
+    return numbers.filter(number__user_id=user.pk).first()
 
 
 def check(
     user: User, sending: SendingNumber | None, counterpart: str, conversation: Conversation | None = None
 ) -> SendingNumber:
-    """Whether this user may text this person now.
+    """Whether this user may text this person now; `sending` is what sending_number_of() found for the two.
 
     Raises Refusal: number_gone, texting_off, a requirement's code, number_not_connected, invalid_destination (the own
-    number), opted_out.
+    number), opted_out, person_blocked.
     """
     if conversation is not None and (sending is None or sending.number_id != conversation.number_id):
         raise Refusal("number_gone", _("This number is no longer yours. Start a new conversation to text this person."))
@@ -115,7 +129,20 @@ def check(
         raise Refusal("invalid_destination", _("This is your own number. Enter someone else’s."))
     if optouts.opted_out_pairs([(sending.number_id, counterpart)]):
         raise Refusal("opted_out", str(Reason.OPTED_OUT.label))
+    if sending.person_blocked:  # type: ignore[attr-defined]
+        raise Refusal("person_blocked", _("You blocked this person. Unblock them to text them again."))
     return sending
+
+
+def check_content(body: str, sending: SendingNumber, *, confirmed: bool) -> bool:
+    """Whether a content rule asked, and the sender confirmed.
+
+    Raises Refusal: url_shortener, content_rule, confirmation_needed.
+    """
+    own, provided = sending.own_rules, sending.provided_rules  # type: ignore[attr-defined]
+    versions = content.Versions(own or "", provided or "")
+    rules = content.rules_of({sending.organization_id: versions})[sending.organization_id]
+    return content.refuse_content(body, rules, confirmed=confirmed)
 
 
 def check_resend(user: User, original: Message, now: datetime) -> None:
@@ -153,11 +180,31 @@ _SEND, _HOLD = Verdict(Action.SEND), Verdict(Action.HOLD)
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What is read, in three queries, about a batch of locked texts."""
+    """What is read, in four queries, about a batch of locked texts; a fifth after content rules were changed."""
 
     senders: Mapping[uuid.UUID, Sender]
     standings: dict[uuid.UUID, Standing]
     opted_out: set[tuple[uuid.UUID, str]]
+    blocked: set[tuple[uuid.UUID, str]]
+    rules: dict[uuid.UUID, tuple[content.Rule, ...]]
+
+
+_BLOCKED: Final = Statement(
+    """
+    SELECT kept.user_id, kept.counterpart FROM {given} JOIN messaging_blockedperson kept
+    ON kept.user_id = given.user_id AND kept.counterpart = given.counterpart AND kept.lifted_at IS NULL
+    """,
+    given={"user_id": "uuid", "counterpart": "text"},
+    answers={"user_id": "uuid", "counterpart": "text"},
+)
+_VERSIONS: Final = Statement(
+    """
+    SELECT organization_id, CAST(COUNT(id) AS varchar) || CAST(MAX(changed_at) AS varchar) FROM messaging_contentrule
+    WHERE active AND (organization_id {in organizations} OR organization_id IS NULL) GROUP BY organization_id
+    """,
+    answers={"organization_id": "uuid", "version": "text"},
+)
+"""In the words of content.version: a process that also composes keeps one set of rules."""
 
 
 class Judged(Protocol):
@@ -172,7 +219,11 @@ class Judged(Protocol):
     @property
     def number_id(self) -> uuid.UUID: ...
     @property
+    def organization_id(self) -> uuid.UUID: ...
+    @property
     def counterpart(self) -> str: ...
+    @property
+    def body(self) -> str: ...
     @property
     def accepted_at(self) -> datetime: ...
 
@@ -184,8 +235,24 @@ def judge(texts: Collection[Judged], senders: Mapping[uuid.UUID, Sender]) -> dic
         senders=senders,
         standings=standings({text.user_id for text in written if text.user_id}),
         opted_out=optouts.opted_out_pairs({(text.number_id, text.counterpart) for text in written}),
+        blocked=_blocked(written),
+        rules=_rules(written),
     )
     return {text.id: _verdict(text, facts) for text in texts}
+
+
+def _blocked(texts: Collection[Judged]) -> set[tuple[uuid.UUID, str]]:
+    """Of these texts' users and people, the pairs in which the user blocked the person."""
+    pairs = {(text.user_id, text.counterpart) for text in texts if text.user_id}
+    return {(user_id, person) for user_id, person in (_BLOCKED.rows(given=sorted(pairs)) if pairs else ())}
+
+
+def _rules(texts: Collection[Judged]) -> dict[uuid.UUID, tuple[content.Rule, ...]]:
+    """The content rules of these texts' organizations; one query, and one more after somebody changed a rule."""
+    organizations = {text.organization_id for text in texts}
+    versions = dict(_VERSIONS.rows(organizations=organizations)) if organizations else {}
+    provided = versions.get(None, "")
+    return content.rules_of({key: content.Versions(versions.get(key, ""), provided) for key in organizations})
 
 
 def _verdict(text: Judged, facts: _Facts) -> Verdict:
@@ -205,8 +272,12 @@ def _verdict(text: Judged, facts: _Facts) -> Verdict:
 def _of_person(text: Judged, sender: Sender | None, facts: _Facts) -> Verdict:
     if (text.number_id, text.counterpart) in facts.opted_out:
         return Verdict(Action.BLOCK, Reason.OPTED_OUT)
+    if (text.user_id, text.counterpart) in facts.blocked:
+        return Verdict(Action.BLOCK, Reason.PERSON_BLOCKED)
     standing = facts.standings.get(text.user_id) if text.user_id else None
     moved = sender is None or sender.user_id != text.user_id
     if moved or standing is None or not standing.can_receive:
         return Verdict(Action.BLOCK, Reason.SENDER_NOT_ENABLED)
+    if content.is_blocked_content(text.body, facts.rules[text.organization_id]):
+        return Verdict(Action.BLOCK, Reason.CONTENT_REJECTED)
     return _SEND if standing.can_send else _HOLD

@@ -16,6 +16,7 @@ class Reason(TextChoices):
     NOT_TEXTABLE = "not_textable", _("This number can’t receive texts; it may be a landline. Call instead.")
     UNREACHABLE = "unreachable", _("The phone couldn’t be reached. It may be off or out of range. Try again later.")
     OPTED_OUT = "opted_out", _("This person asked not to be texted. They can text START to change that.")
+    PERSON_BLOCKED = "person_blocked", _("You blocked this person. Unblock them, then send it again.")
     SPAM_BLOCKED = "spam_blocked", _("The carrier took it for spam. Reword it, and leave out links.")
     SENDER_BLOCKED = "sender_blocked", _("This person’s carrier blocks your number. Ask your administrator.")
     UNREGISTERED = "unregistered", _("Your number isn’t registered for business texting. Ask your administrator.")
@@ -43,6 +44,7 @@ _TITLES = {
     Reason.NOT_TEXTABLE: _("Not a number that takes texts"),
     Reason.UNREACHABLE: _("Phone off or out of range"),
     Reason.OPTED_OUT: _("Recipient opted out"),
+    Reason.PERSON_BLOCKED: _("Recipient blocked by the user"),
     Reason.SPAM_BLOCKED: _("Blocked by the carrier as spam"),
     Reason.SENDER_BLOCKED: _("Our number blocked by a carrier"),
     Reason.UNREGISTERED: _("Number not registered"),

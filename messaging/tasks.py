@@ -8,7 +8,7 @@ from typing import Final
 
 from celery import shared_task
 
-from messaging import capabilities, clock, health, outcomes, receipts, wakeups, watch
+from messaging import capabilities, clock, health, outcomes, receipts, same_text, wakeups, watch
 from messaging.relay import Relay
 from messaging.sweep import sweep
 from provisioning import heartbeats
@@ -68,8 +68,10 @@ def match_orphans() -> None:
 
 @shared_task(name="messaging.count_outcomes")
 def count_outcomes() -> None:
-    """Add up what Overview draws."""
-    outcomes.bring_up_to_date(clock.database_now())
+    """Add up what Overview draws; forget who sent the same words the day before yesterday."""
+    now = clock.database_now()
+    outcomes.bring_up_to_date(now)
+    same_text.forget(now)
 
 
 @shared_task(name="messaging.watch")

@@ -295,6 +295,8 @@ SPECTACULAR_SETTINGS = {
 RELAY_LEASE_SECONDS = 60
 CARRIER_TIMEOUT_SECONDS = 10
 """Connecting, writing and reading together. The lease must outlive it."""
+SAME_TEXT_A_DAY = env.int("SAME_TEXT_A_DAY", default=50)
+"""How often one number may send the same words (of 30 characters or more) a day: more of it is spam to carriers."""
 REGISTRY_TIMEOUT_SECONDS = 10
 """Each of connecting, writing and reading, when a brand or campaign is handed in or looked up."""
 # auth.W004: e-mail is unique without regard to case, through User.email_key. models.W040: columns that only come along

@@ -59,7 +59,7 @@ def test_reasons_are_those_of_the_design_and_say_what_to_do_differently() -> Non
     assert set(Reason.values) == {
         "invalid_destination", "not_textable", "unreachable", "opted_out", "spam_blocked", "sender_blocked",
         "unregistered", "sender_not_enabled", "rate_limited", "daily_limit", "content_rejected",
-        "destination_not_allowed", "emergency", "carrier_rejected", "carrier_error", "too_old",
+        "destination_not_allowed", "emergency", "carrier_rejected", "carrier_error", "too_old", "person_blocked",
     }  # fmt: skip
     assert len({str(reason.label) for reason in Reason}) == len(Reason)
     assert sentence("") == sentence("a reason of tomorrow") == ""
@@ -104,11 +104,11 @@ def test_an_opt_out_of_one_number_leaves_the_others_texts_alone(user: User) -> N
     assert judged(queued(colleague)).action is Action.SEND
 
 
-def test_a_batch_is_judged_in_two_queries(user: User, django_assert_num_queries: Any) -> None:
+def test_a_batch_is_judged_in_four_queries(user: User, django_assert_num_queries: Any) -> None:
     users = [user, *(texting_user(user.organization) for _ in range(3))]
     texts = [queued(each, f"+120655501{place:02d}") for place, each in enumerate(users * 3)]
     known = senders()
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         verdicts = policy.judge(texts, known)
     assert {verdict.action for verdict in verdicts.values()} == {Action.SEND}
     assert len(verdicts) == 12
