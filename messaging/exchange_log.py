@@ -14,10 +14,11 @@ from typing import Final
 
 from django.db import transaction
 
-from messaging import measurements
+from messaging import measurements, receipt_alerts
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.carriers.exchanges import Exchange
 from messaging.models import CarrierBatch
+from messaging.reasons import Reason
 from messaging.statements import Statement
 from messaging.transit import Answer, Outcome
 
@@ -50,6 +51,17 @@ def note(outcomes: Iterable[Outcome], now: datetime) -> None:
     with transaction.atomic():
         _INSERT.write([entry for outcome in ended for entry in _entries(outcome)], now=now)
         CarrierBatch.objects.bulk_create(_sums(ended, now))
+        if unknown := _unknown(ended):
+            receipt_alerts.note_unknown_answers(unknown, now)
+
+
+def _unknown(outcomes: Iterable[Outcome]) -> dict[uuid.UUID, set[str]]:
+    """Codes of refusals that are in no table, by account."""
+    found: defaultdict[uuid.UUID, set[str]] = defaultdict(set)
+    for outcome in outcomes:
+        if isinstance(outcome.answer, Refused) and outcome.answer.reason == Reason.CARRIER_REJECTED:
+            found[outcome.departure.account.id].add(outcome.answer.code)
+    return found
 
 
 def _measure(outcomes: Iterable[Outcome]) -> None:

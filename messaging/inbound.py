@@ -23,14 +23,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import phonenumbers
 import structlog
 from django.db import IntegrityError, transaction
 
-from messaging import counts, optouts, pacing, replies, watch
+from messaging import blocking, counts, optouts, pacing, replies, watch
 from messaging.carriers.base import InboundText
 from messaging.changes import ConversationChange, announce
 from messaging.compose import storable
@@ -48,6 +48,9 @@ logger = structlog.get_logger(__name__)
 
 _E164: Final = re.compile(r"\+[1-9]\d{5,14}", re.ASCII)
 LONGEST_SENDER: Final = 32
+REPEATED_WITHIN: Final = timedelta(seconds=10)
+REPEATED_AMONG: Final = 10
+"""Carriers that deliver a text twice do so at once: among the last few of its conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +95,36 @@ def _file(account: CarrierAccount, number: PhoneNumber, text: InboundText, now: 
     conversation = None if withheld else _conversation(number, sender, now)
     message = _store(account, number, conversation, text, sender, body, withheld, now)
     message.asks_to_stop = keyword is None and optouts.asks_to_stop(body)
+    message.looks_repeated = conversation is not None and _looks_repeated(conversation, body, now)
     message.save(force_insert=True)
-    words = replies.words_for(Circumstances(number, sender, keyword, changed, opted_out, withheld), now)
+    answered_already = keyword is not None and (account.answers_keywords or text.carrier_replied)
+    circumstances = Circumstances(number, sender, keyword, changed, opted_out, withheld)
+    words = "" if answered_already else replies.words_for(circumstances, now)
     reply = replies.queue(message, words, _next_place(conversation), now) if words else None
     if conversation is not None:
         _update(conversation, reply or message, now)
-    counts.add(number, message.user_id, now, **({"withheld": 1} if withheld else {"received": 1}))
+    counts.add(number, message.user_id, now, **_counted(withheld, keyword, changed))
     watch.note_unread(number, withheld, now)
     if reply is not None:
         pacing.look_again([number.pk], now)
         wake_relay()
     return message
+
+
+def _counted(withheld: str, keyword: Keyword | None, changed: bool) -> dict[str, int]:
+    """What this text adds to the number's day."""
+    stopped = changed and keyword is not None and keyword.purpose == Purpose.STOP
+    return {("withheld" if withheld else "received"): 1, **({"opted_out": 1} if stopped else {})}
+
+
+def _looks_repeated(conversation: Conversation, body: str, now: datetime) -> bool:
+    """Whether the same words came from this person seconds ago, under another id of the carrier's.
+
+    A person may well say the same twice, so it is flagged and never dropped. A look at the conversation's last texts.
+    """
+    lately = Message.objects.filter(conversation=conversation, seq__gt=conversation.last_seq - REPEATED_AMONG)
+    repeated = lately.filter(direction=Direction.INBOUND, body=body, accepted_at__gt=now - REPEATED_WITHIN)
+    return repeated.exists()
 
 
 def _obey(number: PhoneNumber, sender: str, keyword: Keyword | None, now: datetime) -> bool:
@@ -123,6 +145,8 @@ def _withheld(number: PhoneNumber, sender: str, media_count: int) -> str:
         return Withheld.UNASSIGNED
     if not standings([number.user_id])[number.user_id].can_receive:
         return Withheld.TEXTING_OFF
+    if blocking.is_blocked(number.user_id, sender):
+        return Withheld.BLOCKED
     return Withheld.MMS if media_count else ""
 
 

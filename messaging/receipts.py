@@ -26,7 +26,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Q
 
-from messaging import measurements, states
+from messaging import measurements, receipt_alerts, states
 from messaging.carriers.base import ReceiptEvent
 from messaging.compose import storable
 from messaging.models import CarrierAccount, Receipt
@@ -96,14 +96,14 @@ def accept_receipts(account: CarrierAccount, events: Sequence[ReceiptEvent], now
     As many statements for two hundred as for one. Each is stored before anything is concluded from any.
     """
     receipts = sorted((_receipt(account, event, now) for event in events), key=lambda one: one.fingerprint)
-    for receipt in receipts:
-        _log_unknown(receipt)
+    unknown = {receipt.carrier_code for receipt in receipts if _is_unknown(receipt)}
     texts = _texts_of(account, receipts)
     for receipt in receipts:
         _bind(receipt, texts)
     with transaction.atomic():
         fresh = _stored(account, receipts)
         _apply(fresh, now)
+        receipt_alerts.note_unknown(account, unknown, now)
     _measure(fresh, texts)
     return fresh
 
@@ -148,11 +148,13 @@ def fingerprint(event: ReceiptEvent) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _log_unknown(receipt: Receipt) -> None:
-    if receipt.claim == UNKNOWN:
-        logger.warning("receipt_not_understood", account=str(receipt.carrier_account_id), code=receipt.carrier_code)
-    elif receipt.reason == Reason.CARRIER_REJECTED:
-        logger.warning("unknown_receipt_code", account=str(receipt.carrier_account_id), code=receipt.carrier_code)
+def _is_unknown(receipt: Receipt) -> bool:
+    """Whether it says something that we have no words for; logged for the operator, who also gets an alert."""
+    if receipt.claim != UNKNOWN and receipt.reason != Reason.CARRIER_REJECTED:
+        return False
+    said = "receipt_not_understood" if receipt.claim == UNKNOWN else "unknown_receipt_code"
+    logger.warning(said, account=str(receipt.carrier_account_id), code=receipt.carrier_code)
+    return True
 
 
 def _texts_of(account: CarrierAccount, receipts: Sequence[Receipt]) -> dict[str, _Text]:

@@ -55,6 +55,7 @@ class TextAnswer(serializers.Serializer[Message]):
     blocked_by = serializers.ChoiceField(choices=["", *BlockedBy.values])
     automatic = serializers.SerializerMethodField(help_text="An automatic reply, such as the answer to STOP.")
     asks_to_stop = serializers.BooleanField(help_text="The person may want no more texts; only STOP opts out.")
+    looks_repeated = serializers.BooleanField(help_text="The same words came seconds before, under another id.")
     resend_of = serializers.UUIDField(source="resend_of_id", allow_null=True)
     accepted_at = serializers.DateTimeField(help_text="When we accepted or received it.")
     sent_at = serializers.DateTimeField(allow_null=True)

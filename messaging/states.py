@@ -31,7 +31,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from messaging import clock, outcomes, pacing
+from messaging import clock, counts, outcomes, pacing
 from messaging.changes import touch
 from messaging.models import Conversation, Message, Receipt
 from messaging.models.messages import IS_IN_LINE, IS_WAITING, BlockedBy, Direction, Kind, Status
@@ -377,6 +377,7 @@ def _learn(rows: Collection[Row], facts: Mapping[uuid.UUID, Iterable[Fact]], now
     changed = [(row, end) for row, end in ends if end != row]
     _write(changed)
     outcomes.note(_moves(changed))
+    counts.note_failures(_failures(changed))
     shown = {row.conversation_id for row, end in changed if _shows(row, end)}
     touch(distinct(shown), now)
     moved = [row for row, end in changed if end.status != row.status]
@@ -404,6 +405,16 @@ def _moves(changed: Iterable[tuple[Row, Row]]) -> list[outcomes.Move]:
         (row, row.status, row.reason, end.status, end.reason)
         for row, end in changed
         if (row.status, row.reason) != (end.status, end.reason)
+    ]
+
+
+def _failures(changed: Iterable[tuple[Row, Row]]) -> list[Row]:
+    """Texts that the carrier's word made a failure just now: refused, blocked by it, or not delivered."""
+    return [
+        end
+        for row, end in changed
+        if end.status != row.status
+        and (end.status == Status.UNDELIVERED or (end.carrier_code and end.status in (Status.FAILED, Status.BLOCKED)))
     ]
 
 

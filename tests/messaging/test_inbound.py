@@ -310,5 +310,5 @@ def test_filing_a_text_takes_few_queries(
     account: CarrierAccount, number: PhoneNumber, django_assert_max_num_queries: Any
 ) -> None:
     take(account, number.e164)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         take(account, number.e164)
