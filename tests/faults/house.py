@@ -39,11 +39,12 @@ API_KEY, SECRET = "the api key", "the webhook secret"
 PERSON = "+12065550122"
 
 
-def until(look: Callable[[], Any], what: str = "", patience: float = PATIENCE) -> Any:
-    """What `look` returns once it is true; the test fails when that takes too long."""
-    deadline = time.monotonic() + patience
+def until(look: Callable[[], Any], what: str = "", log: Path | None = None) -> Any:
+    """What `look` returns once it is true; the test fails when that takes too long, and shows the log."""
+    deadline = time.monotonic() + PATIENCE
     while not (found := look()):
-        assert time.monotonic() < deadline, f"{what or look}: still {found!r} after {patience:.0f} s"
+        said = log.read_text() if log and time.monotonic() > deadline else ""
+        assert time.monotonic() < deadline, f"{what or look}: still {found!r} after {PATIENCE:.0f} s\n{said}"
         time.sleep(0.02)
     return found
 
@@ -91,7 +92,7 @@ class Process:
 
     def at(self, point: str) -> None:
         """Wait until it waits at its point."""
-        until((self.folder / f"{point.replace(' ', '-')}.reached").exists, f"worker at: {point}\n{self.log.read_text()}")
+        until((self.folder / f"{point.replace(' ', '-')}.reached").exists, f"worker at: {point}", self.log)
 
     def go_on(self, point: str) -> None:
         (self.folder / f"{point.replace(' ', '-')}.go").touch()
@@ -212,6 +213,7 @@ class House:
         }
         given = {"database": self._database, "folder": str(folder), "name": folder.name, "settings": chosen, **options}
         log = folder / "log"
+        log.touch()
         process = Process(self.nursery.fork(program, given, log), folder, log)
         self.processes.append(process)
         return process
@@ -231,7 +233,7 @@ class House:
             probe.bind(("127.0.0.1", 0))
             self.web_port = probe.getsockname()[1]
         process = self.start("web", port=self.web_port, **options)
-        until(lambda: self._answers(process), f"web server\n{process.log}")
+        until(lambda: self._answers(process), "web server", process.log)
         return process
 
     def _answers(self, process: Process) -> bool:
