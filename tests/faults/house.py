@@ -61,6 +61,8 @@ class Nursery:
             "HUB_DATA": str(data),
             "PYTHONPATH": str(ROOT),
             "REDIS_URL": "",
+            "BROKER_PREFIX": "",
+            "SECOND_FACTOR_REQUIRED": "False",
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.nursery"],
@@ -269,7 +271,10 @@ class House:
         SendingNumber.objects.update(paused=True)
 
     def becomes(self, text: Message, *statuses: str) -> None:
-        until(lambda: self.status(text) in statuses, f"{text.body} becomes {statuses}, is {self.status(text)}")
+        until(lambda: self.status(text) in statuses, f"{text.body} becomes {statuses}")
+
+    def all_become(self, texts: Iterable[Message], status: str) -> None:
+        until(lambda: set(self.statuses(texts)) == {status}, f"all become {status}")
 
     def taken(self, text: Message) -> int:
         return self.carrier.taken()[str(text.pk)]

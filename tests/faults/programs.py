@@ -16,6 +16,7 @@ from messaging import clock, receipts
 from messaging.relay import Relay
 from messaging.sweep import sweep
 from tests.faults import broken, points
+from texting_hub import celery
 
 logger = logging.getLogger("faults")
 ROUND_SECONDS = 0.05
@@ -30,6 +31,7 @@ def set_up(options: dict[str, Any]) -> None:
         connection.settings_dict["OPTIONS"]["timeout"] = timeout
     for setting, value in options.get("settings", {}).items():
         setattr(settings, setting, value)
+    celery.configure(settings.REDIS_URL)
     if point := options.get("point"):
         points.hold(point, Path(options["folder"]))
     if skew := options.get("skew"):
@@ -82,9 +84,6 @@ def web(options: dict[str, Any]) -> None:
 
 
 def _celery(options: dict[str, Any]) -> Any:
-    from texting_hub import celery
-
-    celery.configure(options["settings"]["REDIS_URL"])
     celery.app.conf.beat_schedule = {
         "sweep": {"task": "messaging.relay_sweep", "schedule": 0.5, "options": {"expires": 10}}
     }
