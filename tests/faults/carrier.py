@@ -154,12 +154,21 @@ class Carrier:
         self.go_on.set()
         return True
 
-    async def order_post(self, url: str, documents: list[Any], at_once: int = 1) -> list[int]:
+    async def order_post(
+        self, url: str, documents: list[Any], at_once: int = 1, repeats: int = 0
+    ) -> list[int]:
+        """How each was answered at last: "try again" (503) is repeated, so many times."""
         turns = asyncio.Semaphore(at_once)
 
         async def one(document: Any) -> int:
             async with turns:
-                return await self.post(url, document)
+                answer = await self.post(url, document)
+                for _ in range(repeats):
+                    if answer != 503:
+                        break
+                    await asyncio.sleep(0.1)
+                    answer = await self.post(url, document)
+                return answer
 
         return await asyncio.gather(*(one(document) for document in documents))
 

@@ -248,9 +248,10 @@ class House:
     def webhook(self) -> str:
         return f"http://127.0.0.1:{self.web_port}{reverse('webhook', args=[self.account.pk])}"
 
-    def post(self, *documents: Any, at_once: int = 1) -> list[int]:
+    def post(self, *documents: Any, at_once: int = 1, repeats: int = 0) -> list[int]:
         """The carrier posts webhooks; how each was answered."""
-        answers: list[int] = self.carrier.order("post", url=self.webhook, documents=documents, at_once=at_once)
+        how = {"at_once": at_once, "repeats": repeats}
+        answers: list[int] = self.carrier.order("post", url=self.webhook, documents=documents, **how)
         return answers
 
     def receipt(self, text: Message, claim: str, at: float | None = None, code: str = "") -> int:

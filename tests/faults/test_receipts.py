@@ -40,8 +40,9 @@ def test_receipt_before_our_commit(house: House) -> None:
 
 @row("duplicate_receipts")
 def test_duplicate_receipts(house: House, text: Message) -> None:
+    """A hundred at once may be more than Postgres has connections: those are told to come again, and do."""
     same = receipt(str(text.pk), "delivered")
-    assert house.post(*[same] * 100, at_once=100) == [200] * 100
+    assert house.post(*[same] * 100, at_once=100, repeats=50) == [200] * 100
     house.carrier.order("go_on")
     check(house)
     assert (house.status(text), Receipt.objects.count()) == ("delivered", 1)
