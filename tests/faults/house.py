@@ -25,6 +25,7 @@ from messaging.compose import compose
 from messaging.models import Message, SendingNumber
 from provisioning import vault
 from provisioning.models import User
+from provisioning.refusals import Refusal
 from tests import factories
 from tests.faults.carrier import receipt
 from tests.faults.points import AFTER_LEASE, AFTER_SENDING, BEFORE_COMMIT
@@ -159,6 +160,10 @@ class CarrierProcess:
         whole = (self.folder / f"{name}.jsonl").read_text().rpartition("\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
+    def size(self) -> int:
+        """How many texts it took, without reading them."""
+        return (self.folder / "ledger.jsonl").read_bytes().count(b"\n")
+
     def taken(self) -> Counter[str]:
         return Counter(line["reference"] for line in self.ledger())
 
@@ -194,6 +199,14 @@ class House:
         message = compose(user=user, to=to, body=body).message
         self.accepted[message.pk] = body
         return message
+
+    def write_refused(self, user: User, to: str) -> str:
+        """A text that is not accepted; the code of the refusal."""
+        try:
+            compose(user=user, to=to, body="refused")
+        except Refusal as refusal:
+            return refusal.code
+        return ""
 
     def write_many(self, bodies: Iterable[str], user: User, to: str = PERSON) -> list[Message]:
         return [self.write(user, body, to) for body in bodies]
