@@ -25,11 +25,19 @@ def _relay() -> Relay:
     return Relay(call=wakeups.wake_relay)
 
 
+class _LastRun:
+    """Whether this process's last run ended by an error: then it may still hold answers that nobody has written."""
+
+    failed = False
+
+
 @shared_task(name="messaging.relay_due")
 def relay_due() -> None:
     """Send what is due. Clears the flag before it looks, so that what is composed from now on wakes us again."""
     wakeups.looking()
+    _LastRun.failed = True
     due = _relay().run()
+    _LastRun.failed = False
     if due is not None:
         delay = due - clock.database_now()
         if delay <= SOON:
@@ -38,10 +46,13 @@ def relay_due() -> None:
 
 @shared_task(name="messaging.relay_sweep")
 def relay_sweep() -> None:
-    """Find what was left behind, and send it if there is anything to send: whatever became of its wake-up."""
+    """Find what was left behind, and send it if there is anything to send: whatever became of its wake-up.
+
+    After a run that failed there is something to do although nothing is due: what it had learned is not written yet.
+    """
     now = clock.database_now()
     _beat(now)
-    if sweep(now):
+    if sweep(now) or _LastRun.failed:
         relay_due()
 
 

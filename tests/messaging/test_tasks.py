@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
-from messaging import clock, tasks, wakeups
+from messaging import clock, states, tasks, wakeups
 from messaging.compose import compose
 from messaging.models import Message, SendingNumber
 from messaging.relay import Relay
@@ -65,6 +66,28 @@ def test_the_sweep_sends_what_a_lost_wake_up_left(user: User, happened: list[Any
 def test_a_sweep_that_finds_nothing_wakes_nobody(user: User, happened: list[Any]) -> None:
     tasks.relay_sweep()
     assert happened == []
+
+
+def test_the_sweep_lets_a_run_that_failed_write_what_it_learned(
+    user: User, happened: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is due any more, so nobody else would wake it: the text would stay `sending`, and lapse."""
+    text = compose(user=user, to="+12065550122", body="Hello", now=NOW).message
+    worker, write = tasks._relay(), states.advance_all
+    monkeypatch.setattr(tasks, "_relay", lambda: worker)
+
+    def fail_once(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(states, "advance_all", write)
+        raise OperationalError("terminating connection")
+
+    monkeypatch.setattr(states, "advance_all", fail_once)
+    with pytest.raises(OperationalError):
+        tasks.relay_due()
+    assert Message.objects.get(pk=text.pk).status == "sending"
+    for _ in range(2):
+        tasks.relay_sweep()
+    assert happened == ["looking", "run"] * 2
+    assert Message.objects.get(pk=text.pk).status == "sent"
 
 
 def test_every_task_of_the_relay_goes_to_a_queue_that_a_worker_consumes() -> None:

@@ -1,0 +1,26 @@
+"""One nursery for all scenarios of a test process; a house for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.house import House, Nursery
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    made = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def house(shared_database: Path | None, nursery: Nursery, tmp_path: Path, settings: Any) -> Iterator[House]:
+    settings.REDIS_URL = ""
+    made = House(nursery, tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,98 @@
+"""Redis gone, emptied, repeating itself: real Celery workers and beats, and a Valkey of the scenario's own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.faults.broker import Broker
+from tests.faults.checker import check
+from tests.faults.house import House, Process, until
+from tests.faults.matrix import row
+from tests.faults.sender import Sender
+
+MOST_SECONDS = 5.0
+"""A person does not wait longer than this for a text to be accepted, whatever Redis does."""
+
+
+@pytest.fixture
+def broker(house: House) -> Iterator[Broker]:
+    """Running; its address is the house's."""
+    made = Broker()
+    made.start()
+    house.redis_url = made.url
+    yield made
+    made.close()
+
+
+def worker(house: House) -> Process:
+    """A Celery worker of the relay's queue, once it takes tasks."""
+    process = house.start("celery worker")
+    until(lambda: " ready." in process.log.read_text(), "the worker is ready", process.log)
+    return process
+
+
+@row("redis_down")
+def test_redis_down(house: House, broker: Broker) -> None:
+    sender = Sender(house)
+    worker(house)
+    house.start("celery beat")
+    before = sender.send("before")
+    house.becomes(before, "sent")
+    broker.kill()
+    began = time.monotonic()
+    texts = [sender.send(f"while it is down {place}") for place in range(3)]
+    assert time.monotonic() - began < MOST_SECONDS
+    assert house.statuses(texts) == ["queued"] * 3
+    broker.start()
+    house.all_become(texts, "sent")
+    check(house)
+
+
+@row("redis_flushed")
+def test_redis_flushed(house: House, broker: Broker) -> None:
+    sender = Sender(house)
+    process = worker(house)
+    house.start("celery beat")
+    before = sender.send("before")
+    house.becomes(before, "sent")
+    process.stop()
+    texts = [sender.send(f"waits {place}") for place in range(3)]
+    with redis.Redis.from_url(broker.url) as client:
+        client.flushall()
+    process.resume()
+    house.all_become(texts, "sent")
+    check(house)
+
+
+@row("redis_redelivers")
+def test_redis_redelivers(house: House, broker: Broker) -> None:
+    sender = Sender(house)
+    texts = [sender.send(f"{place}", f"+12065550{place % 10:03d}") for place in range(30)]
+    with redis.Redis.from_url(broker.url) as client:
+        (wake_up,) = client.lrange("relay", 0, -1)
+        client.lpush("relay", *[wake_up] * 5)
+        workers = [worker(house), worker(house)]
+        until(lambda: not client.llen("relay"), "the tasks were taken")
+    house.all_become(texts, "sent")
+    check(house)
+    assert [line["reference"] for line in house.carrier.attempts()].count(str(texts[0].pk)) == 1
+    assert any("relay_due" in process.log.read_text() for process in workers)
+
+
+@row("two_beats")
+def test_two_beats(house: House, broker: Broker) -> None:
+    """Nobody wakes the relay but the two beats: the flag that a wake-up is under way is set and never sent."""
+    sender = Sender(house)
+    with redis.Redis.from_url(broker.url) as client:
+        client.set("relay:wake", b"1", ex=60)
+        beats = [house.start("celery beat") for _ in range(2)]
+        worker(house), worker(house)
+        texts = [sender.send(f"{place}", f"+12065550{place % 10:03d}") for place in range(30)]
+    house.all_become(texts, "sent")
+    for beat in beats:
+        until(lambda beat=beat: beat.log.read_text().count("Sending due task") >= 2, "both beat", beat.log)
+    check(house)
