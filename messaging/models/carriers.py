@@ -30,10 +30,10 @@ class CarrierAccount(models.Model):
         _("texts a second"), null=True, blank=True,
         help_text=_("Over all numbers of the account. Empty: as fast as the numbers and campaigns may."),
     )  # fmt: skip
-    tokens = models.FloatField(default=0.0, editable=False)
+    tokens = models.FloatField(default=0.0, db_default=0.0, editable=False)
     tokens_at = models.DateTimeField(null=True, blank=True, editable=False)
     answers_keywords = models.BooleanField(
-        _("the carrier answers STOP, START and HELP"), default=False,
+        _("the carrier answers STOP, START and HELP"), default=False, db_default=False,
         help_text=_("Then these are only recorded here, and nobody is answered twice."),
     )  # fmt: skip
     rejected_webhooks = models.PositiveBigIntegerField(_("webhooks refused"), default=0, editable=False)
@@ -66,7 +66,7 @@ class SendingNumber(models.Model):
     carrier_account = models.ForeignKey(CarrierAccount, on_delete=models.PROTECT, related_name="sending_numbers")
     next_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     backlog = models.BooleanField(
-        default=False, editable=False,
+        default=False, db_default=False, editable=False,
         help_text=_("More was to be sent than its last turn took: numbers with a single text go first."),
     )  # fmt: skip
     tokens = models.FloatField(default=6.0, editable=False)

@@ -21,11 +21,19 @@ class DailyCount(models.Model):
     segments = models.PositiveIntegerField(default=0)
     received = models.PositiveIntegerField(default=0)
     withheld = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0, help_text=_("Refused, blocked or not delivered by the carrier."))
-    opted_out = models.PositiveIntegerField(default=0, help_text=_("People who replied STOP to the number."))
-    minute = models.PositiveSmallIntegerField(default=0, help_text=_("The last minute of the day with a text."))
-    minute_texts = models.PositiveIntegerField(default=0, help_text=_("Texts accepted in that minute."))
-    busiest_minute = models.PositiveIntegerField(default=0, help_text=_("Most texts accepted in one minute."))
+    failed = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("Refused, blocked or not delivered by the carrier.")
+    )
+    opted_out = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("People who replied STOP to the number.")
+    )
+    minute = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=_("The last minute of the day with a text.")
+    )
+    minute_texts = models.PositiveIntegerField(default=0, db_default=0, help_text=_("Texts accepted in that minute."))
+    busiest_minute = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("Most texts accepted in one minute.")
+    )
 
     class Meta:
         verbose_name = _("daily count")

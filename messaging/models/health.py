@@ -22,9 +22,11 @@ class CarrierBatch(models.Model):
     not_taken = models.PositiveIntegerField(default=0, help_text=_("Not reached, throttled, or not let in."))
     unknown = models.PositiveIntegerField(default=0, help_text=_("It may have taken them."))
     milliseconds = models.PositiveBigIntegerField(
-        default=0, help_text=_("From the first byte to the answer, over all texts of the batch that were answered.")
+        default=0,
+        db_default=0,
+        help_text=_("From the first byte to the answer, over all texts of the batch that were answered."),
     )
-    slowest = models.PositiveIntegerField(default=0, help_text=_("Milliseconds of the slowest answer."))
+    slowest = models.PositiveIntegerField(default=0, db_default=0, help_text=_("Milliseconds of the slowest answer."))
 
     class Meta:
         verbose_name = _("answers of a carrier")

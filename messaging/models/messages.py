@@ -102,14 +102,19 @@ class Message(models.Model):
     blocked_by = models.CharField(max_length=10, choices=BlockedBy.choices, blank=True)
     withheld = models.CharField(max_length=16, choices=Withheld.choices, blank=True)
     asks_to_stop = models.BooleanField(default=False)
+    # The database knows the defaults of what came later: an older release's worker may still write beside this one.
     looks_repeated = models.BooleanField(
-        default=False, help_text=_("The same words came from the same person within seconds, under another id.")
+        default=False,
+        db_default=False,
+        help_text=_("The same words came from the same person within seconds, under another id."),
     )
     prompt = models.BooleanField(
-        default=False, help_text=_("It answers a text of the last 24 hours, and goes before what nobody waits for.")
+        default=False,
+        db_default=False,
+        help_text=_("It answers a text of the last 24 hours, and goes before what nobody waits for."),
     )
     confirmed = models.BooleanField(
-        default=False, help_text=_("The sender was asked by a content rule, and confirmed.")
+        default=False, db_default=False, help_text=_("The sender was asked by a content rule, and confirmed.")
     )
 
     carrier_account = models.ForeignKey(

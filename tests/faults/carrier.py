@@ -154,9 +154,7 @@ class Carrier:
         self.go_on.set()
         return True
 
-    async def order_post(
-        self, url: str, documents: list[Any], at_once: int = 1, repeats: int = 0
-    ) -> list[int]:
+    async def order_post(self, url: str, documents: list[Any], at_once: int = 1, repeats: int = 0) -> list[int]:
         """How each was answered at last: "try again" (503) is repeated, so many times."""
         turns = asyncio.Semaphore(at_once)
 

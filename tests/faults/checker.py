@@ -48,7 +48,7 @@ def _stuck(patience: float) -> list[uuid.UUID]:
 
 
 def resent(house: House, worker: Process, before: int) -> list[str]:
-    """What reaches the carrier, beyond the first `before` attempts, while the worker looks and sweeps a few more times."""
+    """What reaches the carrier, beyond the first `before` attempts, while the worker looks a few times more."""
     enough = worker.sweeps() + ROUNDS
     until(lambda: worker.sweeps() >= enough, "the worker sweeps", worker.log)
     more = house.carrier.attempts()[before:]

@@ -1,4 +1,4 @@
-"""One nursery for all scenarios of a test process; a house for each."""
+"""One nursery for all scenarios of a test process; a house for each. Long ones run only when they are asked for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from typing import Any
 import pytest
 
 from tests.faults.house import House, Nursery
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "slow_faults" in config.getoption("-m"):
+        return
+    long = [item for item in items if item.get_closest_marker("slow_faults")]
+    items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=long)
 
 
 @pytest.fixture(scope="session")

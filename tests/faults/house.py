@@ -317,5 +317,3 @@ def by_conversation(house: House) -> dict[uuid.UUID, list[int]]:
         if conversation is not None and seq is not None:
             taken[conversation].append(seq)
     return taken
-
-

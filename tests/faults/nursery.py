@@ -6,6 +6,7 @@ of them end with the nursery, and the nursery ends with its standard input.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -20,15 +21,8 @@ from texting_hub.up.process import die_with_parent
 def load() -> None:
     """Everything that children need, before they are forked. No thread may start, no connection may open in here."""
     django.setup()
-    import celery.bin.worker
-    import uvicorn.protocols.http.httptools_impl  # noqa: F401
-
-    import texting_hub.asgi
-    import texting_hub.celery
-    from django.urls import get_resolver
-
-    get_resolver().url_patterns  # noqa: B018
-    from tests.faults import programs  # noqa: F401
+    for module in ("celery.bin.worker", "uvicorn", "texting_hub.asgi", "texting_hub.urls", "tests.faults.programs"):
+        importlib.import_module(module)
 
 
 def fork(program: str, options: dict[str, Any], log: str) -> int:

@@ -53,7 +53,7 @@ def refused_row(text: Message, status: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def full_disk(*processes: Process) -> Iterator[None]:
-    """Files of these processes can't grow. A server's disk can't be filled from here: Postgres answers as if it were."""
+    """Files of these processes can't grow. A server's disk can't be filled from here: Postgres says that it is."""
     if connection.vendor == "postgresql":
         with contextlib.ExitStack() as tables:
             for table in ("messaging_message", "messaging_receipt"):
@@ -85,7 +85,7 @@ def _trigger(name: str, event: str, sqlstate: str) -> Iterator[None]:
             f"{function} RAISE EXCEPTION 'refused' USING ERRCODE = '{sqlstate}'; END $$",
             f"CREATE TRIGGER fault_{name} BEFORE {event} EXECUTE FUNCTION fault_{name}()",
         ]
-        table = event.split(" ON ")[1].split()[0]
+        table = event.partition(" ON ")[2].partition(" ")[0]
         gone = [f"DROP TRIGGER fault_{name} ON {table}", f"DROP FUNCTION fault_{name}()"]
     _execute(made)
     try:

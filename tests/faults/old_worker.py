@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import django
@@ -16,6 +17,7 @@ import django
 def main(folder: Path) -> None:
     django.setup()
     from django.conf import settings
+    from django.db import DatabaseError
 
     settings.RELAY_LEASE_SECONDS = int(os.environ["FAULTS_LEASE"])
     settings.CARRIER_TIMEOUT_SECONDS = int(os.environ["FAULTS_TIMEOUT"])
@@ -24,8 +26,12 @@ def main(folder: Path) -> None:
     (folder / "code").write_text(str(Path(relay.__file__).resolve().parents[1]))
     with relay.Relay() as worker:
         while True:
-            worker.run()
-            sweep.sweep(clock.database_now())
+            try:
+                worker.run()
+                sweep.sweep(clock.database_now())
+            except DatabaseError:
+                # Celery notes a task that failed, and takes the next one.
+                traceback.print_exc()
             time.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""Points at which a worker waits, so that it can be killed or stopped exactly there. Production code knows nothing of it.
+"""Points at which a worker waits, so that it can be killed or stopped there. Production code knows nothing of it.
 
 A point wraps a public function of the relay. Reaching it makes the file `<name>.reached`; the worker then waits for the
 file `<name>.go`. It does so once: what comes after is not held up.

@@ -48,7 +48,7 @@ def stop(text: Message) -> dict[str, Any]:
 
 @row("stop_races_a_batch")
 def test_stop_races_a_batch(house: House) -> None:
-    """At two exact moments, then in the middle of a batch of sixty: no dispatch that begins after the STOP committed."""
+    """At two exact moments, then amid a batch of sixty: no dispatch that begins after the STOP committed."""
     (user,) = house.users(1)
     house.open_web()
     leased = house.write(user, "leased", "+12065550190")

@@ -57,7 +57,7 @@ def own_database(address: str, worker: str) -> str:
 
 def test(arguments: list[str]) -> int:
     """pytest's exit code. Arguments come last, so that they win."""
-    usual = ["-n", str(PROCESSES), "-m", "not browser", "-p", "no:cacheprovider"]
+    usual = ["-n", str(PROCESSES), "-m", "not browser and not slow_faults", "-p", "no:cacheprovider"]
     with tempfile.TemporaryDirectory(prefix="hub-test-") as data:
         Path(data, "static").mkdir()
         command = [sys.executable, "-m", "pytest", *usual, *arguments]

@@ -1,0 +1,37 @@
+"""The table, the tests and the README say the same."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from tests.faults import matrix
+from tests.faults.results import rows_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def every_module() -> None:
+    for path in Path(__file__).parent.glob("test_*.py"):
+        importlib.import_module(f"tests.faults.{path.stem}")
+
+
+def test_each_row_has_a_test_and_each_test_a_row() -> None:
+    assert set(matrix.TESTED) == {row.name for row in matrix.ROWS}
+
+
+def test_each_row_has_a_name_of_its_own() -> None:
+    assert len({row.name for row in matrix.ROWS}) == len(matrix.ROWS)
+
+
+def test_a_result_is_told_of_the_row_that_it_belongs_to() -> None:
+    assert rows_of("tests/faults/test_answers.py::test_the_outcome_is_unknown[garbage]") == ["garbage"]
+    assert rows_of("tests/faults/test_workers.py::test_paused_past_the_lease[a-b-1-c]") == ["paused_past_the_lease"]
+    assert rows_of("tests/faults/test_checker.py::test_a_broken_promise_is_found[x]") == []
+
+
+def test_the_readme_shows_the_matrix() -> None:
+    assert matrix.table() in (ROOT / "README.md").read_text()
