@@ -15,7 +15,7 @@ import unicodedata
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import re2
 from django.db import IntegrityError, transaction
@@ -63,7 +63,7 @@ def edit_rule(rule: ContentRule, wanted: Mapping[str, Any], actor: Actor, *, see
     Refusal: changed_meanwhile (409), name_taken (409), and with `field`: rule_name_missing, rule_without_words,
     expression_invalid, expression_too_broad, too_long, control_characters.
     """
-    Organization.objects.select_for_update(no_key=True).get(pk=rule.organization_id)
+    Organization.objects.select_for_update(no_key=True).get(pk=cast(uuid.UUID, rule.organization_id))
     row = ContentRule.objects.select_for_update(no_key=True).get(pk=rule.pk)
     refuse_if_changed(state_of(row), seen)
     was = in_words(row)
@@ -83,7 +83,7 @@ def edit_rule(rule: ContentRule, wanted: Mapping[str, Any], actor: Actor, *, see
 @transaction.atomic
 def delete_rule(rule: ContentRule, actor: Actor) -> None:
     """Delete a rule; what it refused stays as it is."""
-    Organization.objects.select_for_update(no_key=True).get(pk=rule.organization_id)
+    Organization.objects.select_for_update(no_key=True).get(pk=cast(uuid.UUID, rule.organization_id))
     row = ContentRule.objects.select_for_update().get(pk=rule.pk)
     record_target("content_rule.deleted", actor, row, organization_id=row.organization_id, before=in_words(row))
     row.delete()

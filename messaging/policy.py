@@ -102,7 +102,7 @@ def sending_number_of(user: User, counterpart: str) -> SendingNumber | None:
     rules = ContentRule.objects
     numbers = SendingNumber.objects.select_related("number").annotate(
         person_blocked=blocking.standing(user.pk, counterpart),
-        own_rules=content.version_alongside(rules.filter(organization_id=user.organization_id)),
+        own_rules=content.version_alongside(rules.filter(organization=user.organization)),
         provided_rules=content.version_alongside(rules.filter(organization__isnull=True)),
     )
     return numbers.filter(number__user_id=user.pk).first()

@@ -1,4 +1,4 @@
-"""The provider's alert for what a carrier says and nobody understands: an unknown code, or an unknown kind of receipt."""
+"""The provider's alert for what a carrier says and nobody understands: an unknown code, or kind of receipt."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ register(
         title=_("A carrier says something we do not know"),
         sentence=_("%(account)s said %(said)s, a code that is in no table. Last at %(last)s; %(times)s so far."),
         remedy=_(
-            "Such texts say that the carrier refused them. Look the code up at the carrier, and have its meaning added to "
-            "the carrier’s table. This goes away a day after the code was last seen."
+            "Such texts say that the carrier refused them. Look the code up at the carrier, and have its meaning added "
+            "to the carrier’s table. This goes away a day after the code was last seen."
         ),
         severity=Severity.WARNING,
     )

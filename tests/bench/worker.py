@@ -10,8 +10,8 @@ from django.apps import apps
 if not apps.ready:
     django.setup()
 
-from messaging import relay  # noqa: E402  (settings must be there first)
-from texting_hub.celery import app  # noqa: E402
+from messaging import relay
+from texting_hub.celery import app
 
 if wanted := os.environ.get("BENCH_CONNECTIONS"):
     relay.Relay.__init__.__kwdefaults__["connections"] = int(wanted)
