@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, Exists, F, OuterRef, Subquery, Sum, When
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from messaging import clock, outcomes, pacing, policy, same_text, wakeups
@@ -34,8 +34,10 @@ from messaging.changes import ConversationChange, announce
 from messaging.models import Conversation, DailyCount, Message, SendingNumber
 from messaging.models.messages import BlockedBy, Direction, Status
 from messaging.segments import Segmentation, measure
+from messaging.statements import Statement
 from provisioning.models import PhoneNumber, User
 from provisioning.models.choices import fold
+from provisioning.prepared import PreparedInsert, PreparedModels
 from provisioning.refusals import Refusal
 
 LONGEST_KEY = 255
@@ -117,7 +119,7 @@ def _replay(request: _Request) -> Composed | None:
             "idempotency_key_invalid",
             _("An Idempotency-Key is at most %(longest)s printable characters. Use a UUID.") % {"longest": LONGEST_KEY},
         )
-    message = Message.objects.filter(user_id=request.user.pk, idempotency_key=request.key).first()
+    message = _BY_KEY.first(user=request.user.pk, key=request.key)
     if message is None:
         return None
     if message.request_digest != request.digest:
@@ -165,11 +167,11 @@ def _write(
         prompt=conversation.prompt,  # type: ignore[attr-defined]
         confirmed=confirmed,
     )
-    message.save(force_insert=True)
+    _MESSAGES.insert(message)
     conversation.last_seq += 1
     conversation.last_message = message
     conversation.changed_at = max(conversation.changed_at, request.now)
-    conversation.save(update_fields=["last_seq", "last_message", "changed_at"])
+    _MOVE_ON.run(id=conversation.pk, seq=conversation.last_seq, message=message.pk, changed_at=conversation.changed_at)
     pacing.look_again([sending.number_id], request.now)
     announce(ConversationChange(request.user.pk, conversation.pk, conversation.changed_at))
     wakeups.wake_relay()
@@ -181,9 +183,8 @@ def _conversation(request: _Request, counterpart: str, sending: SendingNumber) -
 
     With `prompt`: whether the person wrote lately, so that this is an answer.
     """
-    found = Conversation.objects.select_for_update(no_key=True).annotate(prompt=_came_in_lately(request.now))
-    found = found.filter(user_id=request.user.pk, number_id=sending.number_id, counterpart=counterpart)
-    conversation = found.first()
+    whose = {"user": request.user.pk, "number": sending.number_id, "counterpart": counterpart}
+    conversation = _CONVERSATION.first(**whose, since=request.now - ANSWERED_WITHIN)
     if conversation is None:
         new = Conversation(
             organization_id=sending.organization_id,
@@ -194,48 +195,77 @@ def _conversation(request: _Request, counterpart: str, sending: SendingNumber) -
             changed_at=request.now,
         )
         Conversation.objects.bulk_create([new], ignore_conflicts=True)
-        conversation = found.get()
+        conversation = _CONVERSATION.first(**whose, since=request.now - ANSWERED_WITHIN)
+    if conversation is None:
+        raise Conversation.DoesNotExist
     return conversation
 
 
-def _came_in_lately(now: datetime) -> Exists:
-    return Exists(
+def _locked_conversation(
+    user: uuid.UUID, number: uuid.UUID, counterpart: str, since: datetime
+) -> QuerySet[Conversation, Any]:
+    came_in_lately = Exists(
         Message.objects.filter(
             conversation=OuterRef("pk"),
             seq__gt=OuterRef("last_seq") - LATEST_TEXTS,
             direction=Direction.INBOUND,
-            accepted_at__gt=now - ANSWERED_WITHIN,
+            accepted_at__gt=since,
         )
     )
+    found = Conversation.objects.select_for_update(no_key=True).annotate(prompt=came_in_lately)
+    return found.filter(user_id=user, number_id=number, counterpart=counterpart)
+
+
+_ID: Final = uuid.UUID(int=0)
+_CONVERSATION: Final = PreparedModels(
+    _locked_conversation, user=_ID, number=_ID, counterpart="", since=datetime(2026, 1, 1, tzinfo=UTC)
+)
+_BY_KEY: Final = PreparedModels(
+    lambda user, key: Message.objects.filter(user_id=user, idempotency_key=key), user=_ID, key=""
+)  # fmt: skip
+_MESSAGES: Final = PreparedInsert(Message)
+_MOVE_ON: Final = Statement(
+    """
+    UPDATE messaging_conversation SET last_seq = %(seq)s, last_message_id = %(message)s, changed_at = %(changed_at)s
+    WHERE id = %(id)s
+    """
+)
+_COUNT: Final = Statement(
+    """
+    UPDATE messaging_dailycount SET accepted = accepted + 1, segments = segments + %(segments)s,
+        minute_texts = CASE WHEN minute = %(minute)s THEN minute_texts + 1 ELSE 1 END,
+        busiest_minute = CASE
+            WHEN minute = %(minute)s AND minute_texts + 1 > busiest_minute THEN minute_texts + 1
+            WHEN busiest_minute < 1 THEN 1 ELSE busiest_minute END,
+        minute = %(minute)s
+    WHERE number_id = %(number)s AND day = %(day)s AND user_id = %(user)s AND accepted < %(most)s - COALESCE((
+        SELECT SUM(others.accepted) FROM messaging_dailycount others
+        WHERE others.number_id = %(number)s AND others.day = %(day)s
+        AND (others.user_id IS NULL OR others.user_id <> %(user)s)
+    ), 0)
+    """
+)
 
 
 def _count(request: _Request, sending: SendingNumber, size: Segmentation) -> None:
-    """Count the text on its number's day and minute (UTC), under the count's lock.
+    """Count the text on its number's day and minute (UTC), under the count's lock: operators see bursts by the minute.
 
     Raises Refusal daily_limit when the day is full.
     """
     day = request.now.astimezone(UTC).date()
-    of_number = DailyCount.objects.filter(number_id=sending.number_id, day=day)
-    of_others = of_number.exclude(user_id=request.user.pk).order_by().values("number")
-    left = sending.texts_a_day - Coalesce(Subquery(of_others.annotate(total=Sum("accepted")).values("total")), 0)
-    free = of_number.filter(user_id=request.user.pk, accepted__lt=left)
-    added = {"accepted": F("accepted") + 1, "segments": F("segments") + size.segments} | _in_its_minute(request.now)
-    if free.update(**added):
+    at = request.now.astimezone(UTC)
+    told = {
+        "number": sending.number_id, "user": request.user.pk, "day": day, "most": sending.texts_a_day,
+        "segments": size.segments, "minute": 60 * at.hour + at.minute,
+    }  # fmt: skip
+    if _COUNT.run(**told):
         return
     new = DailyCount(
         organization_id=sending.organization_id, user_id=request.user.pk, number_id=sending.number_id, day=day
     )
     DailyCount.objects.bulk_create([new], ignore_conflicts=True)
-    if not free.update(**added):
+    if not _COUNT.run(**told):
         raise _day_is_full(request.now, sending.texts_a_day)
-
-
-def _in_its_minute(now: datetime) -> dict[str, Any]:
-    """Operators see bursts: how many texts were accepted in the latest minute, and at most in one."""
-    at = now.astimezone(UTC)
-    minute = 60 * at.hour + at.minute
-    texts = Case(When(minute=minute, then=F("minute_texts") + 1), default=1)
-    return {"minute": minute, "minute_texts": texts, "busiest_minute": Greatest(F("busiest_minute"), texts)}
 
 
 def _day_is_full(now: datetime, limit: int) -> Refusal:

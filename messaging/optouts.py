@@ -20,12 +20,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from messaging.models import OptOut
+from messaging.statements import Statement
 from messaging.states import block_waiting
 from provisioning.models.choices import fold
 from provisioning.models.organizations import OptOutScope
@@ -141,21 +142,24 @@ def opted_out_since(organization: Organization, number: PhoneNumber, counterpart
     return rows.order_by("opted_out_at").values_list("opted_out_at", flat=True).first()
 
 
+_STANDING: Final = Statement(
+    """
+    SELECT given.number_id, given.counterpart FROM {given}
+    JOIN provisioning_phonenumber number ON number.id = given.number_id
+    JOIN provisioning_organization owner ON owner.id = number.organization_id
+    JOIN messaging_optout standing ON standing.organization_id = owner.id
+        AND standing.counterpart = given.counterpart AND standing.lifted_at IS NULL
+    WHERE owner.opt_out_scope = 'organization' OR standing.number_id IS NULL OR standing.number_id = number.id
+    """,
+    given={"number_id": "uuid", "counterpart": "text"},
+    answers={"number_id": "uuid", "counterpart": "text"},
+)
+
+
 def opted_out_pairs(pairs: Iterable[tuple[uuid.UUID, str]]) -> set[tuple[uuid.UUID, str]]:
     """Of (number id, counterpart) pairs, those that must not be texted now: one query, for the relay's second look."""
-    wanted = set(pairs)
-    reach = (
-        Q(organization__opt_out_scope=OptOutScope.ORGANIZATION)
-        | Q(number__isnull=True)
-        | Q(number=F("organization__numbers"))
-    )
-    rows = OptOut.objects.filter(
-        reach,
-        lifted_at__isnull=True,
-        counterpart__in={counterpart for _, counterpart in wanted},
-        organization__numbers__in={number_id for number_id, _ in wanted},
-    )
-    return wanted & set(rows.values_list("organization__numbers", "counterpart"))
+    wanted = sorted(set(pairs))
+    return {(number_id, person) for number_id, person in (_STANDING.rows(given=wanted) if wanted else ())}
 
 
 def opt_out(number: PhoneNumber, counterpart: str, word: str, now: datetime) -> bool:

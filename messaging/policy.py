@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from messaging import blocking, content, optouts
@@ -27,6 +28,7 @@ from messaging.senders import Sender
 from messaging.statements import Statement
 from provisioning.eligibility import Standing, standings
 from provisioning.models import User
+from provisioning.prepared import PreparedModels
 from provisioning.refusals import Refusal
 
 __all__ = [
@@ -99,13 +101,22 @@ def sending_number_of(user: User, counterpart: str) -> SendingNumber | None:
 
     In the same statement: whether the user blocked this person, and which content rules there are.
     """
+    if user.organization_id is None:
+        return None
+    return _SENDING_NUMBER.first(user=user.pk, organization=user.organization_id, counterpart=counterpart)
+
+
+def _of_user(user: uuid.UUID, organization: uuid.UUID, counterpart: str) -> QuerySet[SendingNumber]:
     rules = ContentRule.objects
     numbers = SendingNumber.objects.select_related("number").annotate(
-        person_blocked=blocking.standing(user.pk, counterpart),
-        own_rules=content.version_alongside(rules.filter(organization=user.organization)),
+        person_blocked=blocking.standing(user, counterpart),
+        own_rules=content.version_alongside(rules.filter(organization_id=organization)),
         provided_rules=content.version_alongside(rules.filter(organization__isnull=True)),
     )
-    return numbers.filter(number__user_id=user.pk).first()
+    return numbers.filter(number__user_id=user)
+
+
+_SENDING_NUMBER: Final = PreparedModels(_of_user, user=uuid.UUID(int=0), organization=uuid.UUID(int=0), counterpart="")
 
 
 def check(
