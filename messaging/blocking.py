@@ -37,7 +37,7 @@ def is_blocked(user_id: uuid.UUID, counterpart: str) -> bool:
 
 
 def blocks_of(pairs: Collection[tuple[uuid.UUID, str]]) -> QuerySet[BlockedPerson]:
-    """The standing blocks of these (user id, counterpart) pairs; with several, also of one's user and another's person."""
+    """The standing blocks of these (user id, counterpart) pairs; with several, of any user and any person of theirs."""
     return BlockedPerson.objects.filter(
         user__in={user_id for user_id, _ in pairs},
         counterpart__in={counterpart for _, counterpart in pairs},

@@ -43,14 +43,14 @@ _WORD: Final = re.compile(r"[^\W_]+")
 
 
 def words_of(text: str) -> str:
-    """The words of a text, folded and without accents, with one space around each; a space alone when there are none."""
+    """The words of a text, folded and without accents, one space around each; a space alone when there are none."""
     decomposed = unicodedata.normalize("NFKD", fold(visible(text)))
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(["", *_WORD.findall(fold(visible(plain))), ""]) or " "
 
 
 def expression_of(pattern: str) -> Any:
-    """The compiled expression. Raises re2.error with RE2's own words for what it does not take or would be too large."""
+    """The compiled expression. Raises re2.error with RE2's own words for what it refuses or finds too large."""
     options = re2.Options()
     options.max_mem, options.log_errors, options.case_sensitive = MOST_MEMORY, False, False
     return re2.compile(pattern, options)
@@ -125,7 +125,7 @@ def version(rows: QuerySet[ContentRule]) -> QuerySet[ContentRule, Any]:
 
 def version_alongside(rows: QuerySet[ContentRule]) -> Subquery:
     """The version of one owner's rules as a column of a queryset that is read anyway; None when there are none."""
-    return Subquery(version(rows).values("version"))
+    return Subquery(version(rows).values("version"))  # type: ignore[misc]
 
 
 def rules_of(wanted: Mapping[uuid.UUID, Versions]) -> dict[uuid.UUID, tuple[Rule, ...]]:
@@ -159,7 +159,7 @@ def _compiled(row: ContentRule) -> list[Rule]:
     try:
         return [Rule.of(row)]
     except re2.error:
-        logger.error("content_rule_unusable", rule=str(row.pk))
+        logger.error("content_rule_unusable", rule=str(row.pk))  # noqa: TRY400  (its words may quote the rule)
         return []
 
 
@@ -182,6 +182,11 @@ def refuse_content(body: str, rules: Collection[Rule], *, confirmed: bool) -> bo
             rules=[{"name": rule.name, "advice": rule.advice} for rule in hits],
         )
     return bool(hits)
+
+
+def usable(rows: Iterable[ContentRule]) -> list[Rule]:
+    """The rules compiled, but for those that can't be."""
+    return [rule for row in rows for rule in _compiled(row)]
 
 
 def hits_of(body: str, rules: Iterable[Rule]) -> list[Rule]:
