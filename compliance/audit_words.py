@@ -21,6 +21,11 @@ ACTIONS: Final = {
     **messaging_actions.ACTIONS,
     "purge.run": gettext_lazy("Purged messages"),
     "messages.read": gettext_lazy("Read messages"),
+    "content_rule.created": gettext_lazy("Created a content rule"),
+    "content_rule.changed": gettext_lazy("Changed a content rule"),
+    "content_rule.deleted": gettext_lazy("Deleted a content rule"),
+    "person.blocked": gettext_lazy("Blocked a person"),
+    "person.unblocked": gettext_lazy("Unblocked a person"),
     "export.requested": gettext_lazy("Asked for an export"),
     "export.started_again": gettext_lazy("Started an export again"),
     "export.finished": gettext_lazy("Finished an export"),
@@ -60,6 +65,9 @@ FIELDS: Final = {
     "unanswered_reply": gettext_lazy("automatic reply when nobody can read a text"),
     "e164": gettext_lazy("number"),
     "ip": gettext_lazy("IP address"),
+    "pattern": gettext_lazy("words, or the expression"),
+    "action": gettext_lazy("what happens"),
+    "advice": gettext_lazy("what the sender is told"),
 }
 """Names of values that their codes, read as words, would not say well."""
 """Of events that say much, what the page tells; the rest stays in the log."""

@@ -19,12 +19,14 @@ from django.utils.translation import gettext_lazy
 
 from messaging.carriers import ADAPTERS, Maker
 from messaging.carriers.credentials import problems
-from messaging.models import CarrierAccount, OptOut, SendingNumber
+from messaging.content_rules import check_pattern, lock_provided, next_change, stamp
+from messaging.models import CarrierAccount, ContentRule, OptOut, SendingNumber
 from provisioning import vault
 from provisioning.admin.credentials import CredentialsForm
 from provisioning.admin.numbers import PhoneNumberAdmin
 from provisioning.models import PhoneNumber
 from provisioning.operators import AnyModelForm, Inline, ReadOnlyAdmin, RecordedAdmin
+from provisioning.refusals import Refusal
 
 
 def _carriers() -> list[tuple[str, str]]:
@@ -141,6 +143,48 @@ class SendingNumberAdmin(RecordedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+
+class ContentRuleForm(AnyModelForm):
+    """A rule for every organization."""
+
+    class Meta:
+        model = ContentRule
+        fields = ("name", "kind", "pattern", "action", "advice", "active")
+
+    def clean(self) -> dict[str, Any]:
+        """What an organization's administrator would be told, the operator is told too."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        try:
+            values["pattern"] = check_pattern(values.get("kind", ""), values.get("pattern", ""))
+        except Refusal as refusal:
+            self.add_error("pattern", refusal.sentence)
+        alike = ContentRule.objects.filter(organization__isnull=True, name=values.get("name", ""))
+        if alike.exclude(pk=self.instance.pk).exists():
+            self.add_error("name", _("There is a rule of this name already. Choose another one."))
+        return values
+
+
+@admin.register(ContentRule)
+class ContentRuleAdmin(RecordedAdmin):
+    """The provider's rules. They count for every organization, are shown there, and are switched off, never deleted."""
+
+    form = ContentRuleForm
+    list_display = ("name", "kind", "action", "active", "changed_at")
+    list_filter = ("active", "action")
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """An organization's own rules are its administrators'."""
+        return super().get_queryset(request).filter(organization__isnull=True)
+
+    def save_model(self, request: HttpRequest, obj: ContentRule, form: AnyModelForm, change: bool) -> None:
+        if change and not form.has_changed():
+            return
+        lock_provided()
+        at = next_change(None)
+        super().save_model(request, obj, form, change)
+        stamp(obj, at)
 
 
 @admin.register(OptOut)

@@ -16,13 +16,14 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from messaging import inbox
+from messaging import blocking, clock, inbox
 from messaging.compose import compose
 from messaging.composer import composer_of
 from messaging.models import Conversation, Message
 from messaging.models.conversations import ConversationQuerySet
 from messaging.models.messages import MessageQuerySet
 from messaging.serializers import ConversationAnswer, NewText, OneConversationAnswer, ReadUpTo, TextAnswer
+from provisioning.api.asked import actor_of
 from provisioning.models import User
 from provisioning.refusals import Refusal
 from provisioning.roles import Permission
@@ -91,6 +92,7 @@ class Texts(generics.ListAPIView[Message]):
             body=asked.validated_data["body"],
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             media_count=_attachments(request.data),
+            confirmed=asked.validated_data["confirmed"],
         )
         return Response(_TEXT.to_representation(composed.message), status=200 if composed.replayed else 201)
 
@@ -170,6 +172,28 @@ class ConversationRead(APIView):
         return _answer(_conversation(request, conversation_id), _caller(request))
 
 
+class ConversationBlock(APIView):
+    """Blocking the person of a conversation, and lifting it. Asked twice it is done once."""
+
+    access = {"POST": OWN_TEXTS, "DELETE": OWN_TEXTS}
+    scopes = {"POST": "messages:write", "DELETE": "messages:write"}
+
+    @extend_schema(
+        operation_id="block_person", request=None, responses=OneConversationAnswer,
+        description="Neither gets the other's texts from now on; what still waits for this person is blocked.",
+    )  # fmt: skip
+    def post(self, request: Request, conversation_id: uuid.UUID) -> Response:
+        conversation = _conversation(request, conversation_id)
+        blocking.block(_caller(request), conversation, actor_of(request), clock.database_now())
+        return _answer(_conversation(request, conversation_id), _caller(request))
+
+    @extend_schema(operation_id="unblock_person", responses=OneConversationAnswer)
+    def delete(self, request: Request, conversation_id: uuid.UUID) -> Response:
+        conversation = _conversation(request, conversation_id)
+        blocking.unblock(_caller(request), conversation, actor_of(request), clock.database_now())
+        return _answer(_conversation(request, conversation_id), _caller(request))
+
+
 def _caller(request: Request) -> User:
     """The caller, whom DeclaredAccess has let in."""
     caller: User = cast(Any, request.user)
@@ -177,7 +201,7 @@ def _caller(request: Request) -> User:
 
 
 def _conversation(request: Request, conversation_id: uuid.UUID) -> Conversation:
-    own = Conversation.objects.visible_to(_caller(request))
+    own = blocking.with_blocked(Conversation.objects.visible_to(_caller(request)))
     return get_object_or_404(own.select_related("number", "organization", "last_message"), pk=conversation_id)
 
 

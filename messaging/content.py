@@ -184,6 +184,11 @@ def refuse_content(body: str, rules: Collection[Rule], *, confirmed: bool) -> bo
     return bool(hits)
 
 
+def usable(rows: Iterable[ContentRule]) -> list[Rule]:
+    """The rules compiled, but for those that can't be."""
+    return [rule for row in rows for rule in _compiled(row)]
+
+
 def hits_of(body: str, rules: Iterable[Rule]) -> list[Rule]:
     """The rules that a text breaks."""
     content = Content(body)

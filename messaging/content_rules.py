@@ -14,6 +14,7 @@ from __future__ import annotations
 import unicodedata
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -23,7 +24,8 @@ from django.db.models import Max, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from messaging import clock
-from messaging.content import expression_of, words_of
+from messaging.content import Rule, expression_of, hits_of, usable, words_of
+from messaging.links import shortener_in
 from messaging.models import ContentRule
 from messaging.models.policy import RuleAction, RuleKind
 from provisioning.changes import Actor, record_target
@@ -87,6 +89,26 @@ def delete_rule(rule: ContentRule, actor: Actor) -> None:
     row = ContentRule.objects.select_for_update().get(pk=rule.pk)
     record_target("content_rule.deleted", actor, row, organization_id=row.organization_id, before=in_words(row))
     row.delete()
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What would happen to a text: the shortener it links to, the rules that refuse it, the rules that ask."""
+
+    shortener: str
+    refusing: list[Rule]
+    asking: list[Rule]
+
+
+def try_text(organization: Organization, body: str) -> Tried:
+    """Hold a text against the rules as they are saved now. Nothing is kept of it."""
+    rows = rules_shown_to(organization).filter(active=True).order_by("name", "pk")
+    hits = hits_of(body.replace("\r\n", "\n"), usable(rows))
+    return Tried(
+        shortener=shortener_in(body),
+        refusing=[rule for rule in hits if rule.action == RuleAction.BLOCK],
+        asking=[rule for rule in hits if rule.action == RuleAction.CONFIRM],
+    )
 
 
 def lock_provided() -> None:

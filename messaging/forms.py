@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import Any
 
@@ -20,10 +21,14 @@ class AsTypedField(forms.CharField):
 
 
 class TextForm(forms.Form):
-    """One text. `key` was made when the form was rendered, so that sending it twice sends one text."""
+    """One text. `key` was made when the form was rendered, so that sending it twice sends one text.
+
+    `confirmed` answers a content rule that asked about these very words (`confirmation_of`): not about others.
+    """
 
     body = AsTypedField()
     key = forms.UUIDField(required=False)
+    confirmed = forms.CharField(required=False, max_length=64)
 
     @property
     def text(self) -> str:
@@ -32,6 +37,10 @@ class TextForm(forms.Form):
     @property
     def idempotency_key(self) -> str:
         return str(self.cleaned_data.get("key") or "")
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.cleaned_data.get("confirmed") == confirmation_of(self.text)
 
 
 class NewMessageForm(TextForm):
@@ -47,6 +56,11 @@ class NewMessageForm(TextForm):
 def fresh_key() -> str:
     """An idempotency key for a form about to be rendered."""
     return str(uuid.uuid4())
+
+
+def confirmation_of(text: str) -> str:
+    """What "Send anyway" sends along: it holds for the words that a rule asked about."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def place(text: str | None) -> int | None:

@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from messaging.blocking import with_blocked
 from messaging.changes import ConversationChange, announce
 from messaging.models import Conversation, Message
 from messaging.models.conversations import ConversationQuerySet
@@ -48,7 +49,8 @@ class ThreadPage:
 
 def conversations(user: User, *, unread: bool = False, query: str = "") -> ConversationQuerySet:
     """The user's conversations with what a list row shows, newest change first."""
-    found = Conversation.objects.visible_to(user).select_related("last_message").order_by("-changed_at", "-id")
+    found = with_blocked(Conversation.objects.visible_to(user)).select_related("last_message")
+    found = found.order_by("-changed_at", "-id")
     if unread:
         found = found.unread()
     return found.filter(_matches(user, query)) if query.strip() else found

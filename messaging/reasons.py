@@ -16,7 +16,7 @@ class Reason(TextChoices):
     NOT_TEXTABLE = "not_textable", _("This number can’t receive texts; it may be a landline. Call instead.")
     UNREACHABLE = "unreachable", _("The phone couldn’t be reached. It may be off or out of range. Try again later.")
     OPTED_OUT = "opted_out", _("This person asked not to be texted. They can text START to change that.")
-    PERSON_BLOCKED = "person_blocked", _("You blocked this person. Unblock them, then send it again.")
+    PERSON_BLOCKED = "person_blocked", _("You had blocked this person. Unblock them, then write it again.")
     SPAM_BLOCKED = "spam_blocked", _("The carrier took it for spam. Reword it, and leave out links.")
     SENDER_BLOCKED = "sender_blocked", _("This person’s carrier blocks your number. Ask your administrator.")
     UNREGISTERED = "unregistered", _("Your number isn’t registered for business texting. Ask your administrator.")

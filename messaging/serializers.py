@@ -9,6 +9,7 @@ from rest_framework import serializers
 from messaging import reasons
 from messaging.models import Message
 from messaging.models.messages import BlockedBy, Direction, Encoding, Kind, Status
+from provisioning.serializers.strict import StrictBoolean
 
 DIRECTIONS = {Direction.INBOUND: "inbound", Direction.OUTBOUND: "outbound"}
 
@@ -35,6 +36,11 @@ class NewText(serializers.Serializer[Any]):
 
     to = AsTyped(help_text="A US or Canadian number, as typed: (415) 555-0123, +14155550123.")
     body = AsTyped(help_text="At most 10 segments: 1530 GSM-7 characters, 670 UTF-16 units otherwise.")
+    confirmed = StrictBoolean(
+        required=False, default=False,
+        help_text="Send it although a content rule asks (`confirmation_needed`, which names the rules and their "
+        "advice). A rule that refuses is not overruled.",
+    )  # fmt: skip
 
 
 class TextAnswer(serializers.Serializer[Message]):
@@ -57,6 +63,7 @@ class TextAnswer(serializers.Serializer[Message]):
     asks_to_stop = serializers.BooleanField(help_text="The person may want no more texts; only STOP opts out.")
     looks_repeated = serializers.BooleanField(help_text="The same words came seconds before, under another id.")
     resend_of = serializers.UUIDField(source="resend_of_id", allow_null=True)
+    confirmed = serializers.BooleanField(help_text="A content rule asked the sender, who confirmed.")
     accepted_at = serializers.DateTimeField(help_text="When we accepted or received it.")
     sent_at = serializers.DateTimeField(allow_null=True)
     delivered_at = serializers.DateTimeField(allow_null=True)
@@ -82,6 +89,7 @@ class ConversationAnswer(serializers.Serializer[Any]):
     own_number = serializers.CharField(source="own_e164")
     counterpart = serializers.CharField()
     unread_count = serializers.IntegerField()
+    blocked = serializers.BooleanField(help_text="The caller blocked this person: neither gets the other's texts.")
     changed_at = serializers.DateTimeField()
     last_message = TextAnswer(allow_null=True, help_text="Null once every text of it was purged.")
 

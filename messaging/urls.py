@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 from django.views.i18n import JavaScriptCatalog
 
-from messaging import api, overview_pages, views, webhooks
+from messaging import api, blocking_pages, content_rule_api, content_rule_pages, overview_pages, views, webhooks
 from messaging.operations.urls import urlpatterns as operations
 from provisioning.roles import signed_in
 
@@ -21,7 +21,13 @@ urlpatterns: list[URLPattern] = [
     path("inbox/<uuid:conversation_id>/composer/", views.conversation_composer, name="conversation_composer"),
     path("inbox/<uuid:conversation_id>/send/", views.send, name="conversation_send"),
     path("inbox/<uuid:conversation_id>/read/", views.read, name="conversation_read"),
+    path("inbox/<uuid:conversation_id>/block/", blocking_pages.block_person, name="conversation_block"),
+    path("inbox/<uuid:conversation_id>/unblock/", blocking_pages.unblock_person, name="conversation_unblock"),
     path("inbox/<uuid:conversation_id>/texts/<uuid:message_id>/again/", views.send_again, name="send_again"),
+    path("content-rules/", content_rule_pages.content_rules, name="content_rules"),
+    path("content-rules/new/", content_rule_pages.new_content_rule, name="new_content_rule"),
+    path("content-rules/<uuid:rule_id>/", content_rule_pages.content_rule, name="content_rule"),
+    path("content-rules/<uuid:rule_id>/delete/", content_rule_pages.content_rule_delete, name="content_rule_delete"),
 ]
 
 api_urlpatterns: list[URLPattern] = [
@@ -35,4 +41,7 @@ api_urlpatterns: list[URLPattern] = [
         name="conversation_messages",
     ),
     path("conversations/<uuid:conversation_id>/read", api.ConversationRead.as_view(), name="conversation_read"),
+    path("conversations/<uuid:conversation_id>/block", api.ConversationBlock.as_view(), name="conversation_block"),
+    path("content-rules", content_rule_api.ContentRules.as_view(), name="content_rules"),
+    path("content-rules/<uuid:rule_id>", content_rule_api.OneContentRule.as_view(), name="content_rule"),
 ]

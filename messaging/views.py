@@ -22,10 +22,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
+from messaging.blocking import with_blocked
 from messaging.bubbles import Bubble, SendAgain, bubble
 from messaging.compose import compose
 from messaging.composer import OPEN, composer_of
-from messaging.forms import NewMessageForm, TextForm, fresh_key, place
+from messaging.forms import NewMessageForm, TextForm, confirmation_of, fresh_key, place
 from messaging.inbox import mark_read, thread
 from messaging.models import Conversation
 from messaging.pages import (
@@ -70,7 +71,7 @@ def _zone(user: User) -> zoneinfo.ZoneInfo:
 def _own(request: HttpRequest, conversation_id: uuid.UUID) -> Conversation:
     """The user's conversation, or 404."""
     user: Any = request.user
-    own = Conversation.objects.visible_to(user).select_related("number", "organization")
+    own = with_blocked(Conversation.objects.visible_to(user)).select_related("number", "organization")
     return get_object_or_404(own, pk=conversation_id)
 
 
@@ -156,6 +157,7 @@ def send(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
             idempotency_key=form.idempotency_key,
             conversation=conversation,
             media_count=len(request.FILES),
+            confirmed=form.is_confirmed,
         )
     except Refusal as refusal:
         return _refused(request, conversation, form, refusal)
@@ -169,7 +171,7 @@ def send(request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
 def _refused(request: HttpRequest, conversation: Conversation, form: TextForm, refusal: Refusal) -> HttpResponse:
     """The composer again: what was typed, why it was not sent, and a fresh key."""
     user: Any = request.user
-    kept = {"text": form.text, "error": _in_a_form(refusal), "error_code": refusal.code}
+    kept = {"text": form.text, "error": _in_a_form(refusal), "error_code": refusal.code, **_asked(form, refusal)}
     if not request.htmx:  # type: ignore[attr-defined]
         return _conversation_page(request, conversation, status=refusal.http_status, **kept)
     context = composer_context(conversation, user) | kept
@@ -209,6 +211,7 @@ def new_message(request: HttpRequest) -> HttpResponse:
             body=form.text,
             idempotency_key=form.idempotency_key,
             media_count=len(request.FILES),
+            confirmed=form.is_confirmed,
         )
     except Refusal as refusal:
         return _new_message_form(request, _typed(form, refusal), status=refusal.http_status)
@@ -218,7 +221,13 @@ def new_message(request: HttpRequest) -> HttpResponse:
 
 def _typed(form: NewMessageForm, refusal: Refusal) -> dict[str, Any]:
     where = "to_error" if refusal.code in OF_THE_NUMBER else "error"
-    return {"to": form.destination, "text": form.text, where: _in_a_form(refusal), "error_code": refusal.code}
+    typed = {"to": form.destination, "text": form.text, where: _in_a_form(refusal), "error_code": refusal.code}
+    return typed | _asked(form, refusal)
+
+
+def _asked(form: TextForm, refusal: Refusal) -> dict[str, str]:
+    """What "Send anyway" sends along, where a content rule only asks."""
+    return {"confirmation": confirmation_of(form.text)} if refusal.code == "confirmation_needed" else {}
 
 
 def _in_a_form(refusal: Refusal) -> str:
@@ -258,8 +267,11 @@ def send_again(request: HttpRequest, conversation_id: uuid.UUID, message_id: uui
             idempotency_key=_offer(text).key,
             resend_of=text.message,
             conversation=conversation,
+            confirmed=text.message.confirmed or "confirmed" in request.POST,
         )
     except Refusal as refusal:
+        if refusal.code == "confirmation_needed":
+            return _ask_again(request, conversation, text, question=refusal.sentence)
         messages.error(request, refusal.sentence)
     return redirect("conversation", conversation_id=conversation.pk)
 
@@ -270,8 +282,10 @@ def _offer(text: Bubble) -> SendAgain:
     return text.send_again
 
 
-def _ask_again(request: HttpRequest, conversation: Conversation, text: Bubble) -> HttpResponse:
-    context: dict[str, Any] = {"conversation": conversation, "bubble": text}
+def _ask_again(request: HttpRequest, conversation: Conversation, text: Bubble, *, question: str = "") -> HttpResponse:
+    """`question` is a content rule's, asked once the person has decided to send it again."""
+    context: dict[str, Any] = {"conversation": conversation, "bubble": text, "question": question}
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "messaging/_send_again.html", context)
-    return render(request, "messaging/send_again.html", context | frame_context(request, conversation.pk))
+    context |= frame_context(request, conversation.pk)
+    return render(request, "messaging/send_again.html", context, status=422 if question else 200)

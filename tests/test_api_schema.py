@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from messaging.models import ContentRule
 from provisioning.changes import Actor
 from provisioning.client_version import HEADER
 from provisioning.models import Task, User, UserImport
@@ -119,6 +120,7 @@ def known_ids(user: User, full_admin: User) -> dict[str, str]:
         "brand_id": user.primary_number.campaign.brand_id,
         "campaign_id": user.primary_number.campaign_id,
         "number_id": user.primary_number.pk,
+        "rule_id": ContentRule.objects.create(organization=user.organization, name="Prices", pattern="discount").pk,
         "task_id": Task.objects.create(
             organization=user.organization,
             requested_by=full_admin,

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from compliance.models import Export, PurgeRun
-from messaging.models import CarrierAccount, Conversation, Message
+from messaging.models import CarrierAccount, ContentRule, Conversation, Message
 from provisioning.models import ApiToken, Organization, Role, RoleAssignment, Task, User, UserImport
 from provisioning.roles import Permission, permissions_of
 from tests import factories
@@ -68,6 +68,7 @@ class World:
             "number_id": self.texter.primary_number.pk,
             "members_token_id": self.token.pk,
             "assignment_id": self.assignment.pk,
+            "rule_id": self.rule.pk,
         }
         if parameter == "factor_id":
             return _app_of(self.texter)
@@ -81,6 +82,14 @@ class World:
             organization=self.organization, user=self.texter, role=Role.READ_ONLY_ADMIN
         )
         return held
+
+    @property
+    def rule(self) -> ContentRule:
+        """A content rule: made anew once somebody deleted it."""
+        found, _made = ContentRule.objects.get_or_create(
+            organization=self.organization, name="Prices", defaults={"pattern": "discount"}
+        )
+        return found
 
     @property
     def user_import(self) -> UserImport:

@@ -45,6 +45,7 @@ def _pages() -> list[tuple[str, str, str, str, Permission]]:
         (_("Management"), _("Administrators"), "administrators", "badge", Permission.VIEW_ROLES),
         (_("Management"), _("Account"), "account", "building", Permission.VIEW_ORGANIZATION),
         (_("Services"), _("Calling"), "service_settings", "phone", Permission.VIEW_ORGANIZATION),
+        (_("Services"), _("Content rules"), "content_rules", "eye", Permission.VIEW_ORGANIZATION),
         (_("Services"), _("PSTN & Routing"), "numbers", "route", Permission.VIEW_NUMBERS),
         (_("Services"), _("10DLC registration"), "registration", "flag", Permission.VIEW_REGISTRATION),
         (_("Compliance"), _("Messages"), "retained_messages", "scale", Permission.READ_RETAINED_MESSAGES),
