@@ -36,16 +36,18 @@ ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS, CARRIER_TIMEOUT_SECONDS = 3, 1
 """As short as they may be: the lease must outlive two timeouts."""
 PATIENCE = 60.0
+MOST_USERS = 40
+"""Of one organization: a campaign takes 49 numbers."""
 API_KEY, SECRET = "the api key", "the webhook secret"
 PERSON = "+12065550122"
 
 
-def until(look: Callable[[], Any], what: str = "", log: Path | None = None) -> Any:
+def until(look: Callable[[], Any], what: str = "", log: Path | None = None, patience: float = PATIENCE) -> Any:
     """What `look` returns once it is true; the test fails when that takes too long, and shows the log."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not (found := look()):
         said = log.read_text() if log and time.monotonic() > deadline else ""
-        assert time.monotonic() < deadline, f"{what or look}: still {found!r} after {PATIENCE:.0f} s\n{said}"
+        assert time.monotonic() < deadline, f"{what or look}: still {found!r} after {patience:.0f} s\n{said}"
         time.sleep(0.02)
     return found
 
@@ -189,8 +191,10 @@ class House:
         self.organization = factories.OrganizationFactory()
 
     def users(self, number: int) -> list[User]:
-        """People who may text as fast as they like."""
-        made = [factories.texting_user(self.organization) for _ in range(number)]
+        """People who may text as fast as they like; of further organizations where there are many."""
+        others = [factories.OrganizationFactory() for _ in range((number - 1) // MOST_USERS)]
+        organizations = [self.organization, *others]
+        made = [factories.texting_user(organizations[place // MOST_USERS]) for place in range(number)]
         SendingNumber.objects.update(texts_a_minute=100_000, burst=1000, tokens=1000, texts_a_day=1_000_000)
         return made
 

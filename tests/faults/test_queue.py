@@ -110,11 +110,14 @@ def test_clock_skew(house: House) -> None:
 def _restarted(house: House, texts: int, users: int) -> None:
     """Two workers, each killed when a part is through; then one that is left alone."""
     backlog.queue(house, texts, users)
+    patience = 60 + texts / 50
     for part in (texts // 8, texts // 4):
         worker = house.relay(settings={"CARRIER_TIMEOUT_SECONDS": 3, "RELAY_LEASE_SECONDS": 8})
-        until(lambda part=part: house.carrier.size() >= part, f"{part} are through", worker.log)
+        until(
+            lambda part=part: house.carrier.size() >= part, f"{part} are through", worker.log, patience=texts / 50 + 60
+        )
         worker.kill()
-    check(house, patience=60 + texts / 50)
+    check(house, patience=patience)
     statuses = Counter(Message.objects.values_list("status", flat=True))
     assert set(statuses) <= {"sent", "unconfirmed"}
     assert sum(statuses.values()) == texts
@@ -188,3 +191,4 @@ def test_old_and_new_code(house: House, old_worker: Path) -> None:
     house.relay(connections=2)
     house.all_become(texts, "sent")
     check(house)
+    assert "Traceback" not in (old_worker / "log").read_text(), "the old code finds a schema that it can write to"
