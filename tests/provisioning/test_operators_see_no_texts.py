@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from compliance.models import PurgeRun
-from messaging.models import CarrierAccount, Message, OptOut, Receipt
+from messaging.models import CarrierAccount, ContentRule, Message, OptOut, Receipt
 from provisioning import mail
 from provisioning.alerts import raise_alert
 from provisioning.models import Campaign, RegistrationEvent, RegistryAccount, RegistryNotice, RegistrySubmission, User
@@ -36,6 +36,7 @@ def texted(user: User) -> User:
     OptOut.objects.create(
         organization=user.organization, counterpart=conversation.counterpart, keyword="stop", opted_out_at=factories.NOW
     )
+    ContentRule.objects.create(name="Card numbers", pattern="card number")
     PurgeRun.objects.create(
         organization=user.organization, night=factories.NOW.date(), cutoff=factories.NOW, started_at=factories.NOW
     )
