@@ -183,7 +183,7 @@ class ConversationBlock(APIView):
         blocking.block(_caller(request), conversation, actor_of(request), clock.database_now())
         return _answer(_conversation(request, conversation_id), _caller(request))
 
-    @extend_schema(operation_id="unblock_person", responses=OneConversationAnswer)
+    @extend_schema(operation_id="unblock_person", responses={200: OneConversationAnswer})
     def delete(self, request: Request, conversation_id: uuid.UUID) -> Response:
         conversation = _conversation(request, conversation_id)
         blocking.unblock(_caller(request), conversation, actor_of(request), clock.database_now())

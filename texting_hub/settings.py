@@ -272,6 +272,7 @@ SPECTACULAR_SETTINGS = {
     # One name for each set of words that several fields share.
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "provisioning.models.access.Role.values",
+        "RuleActionEnum": "messaging.models.policy.RuleAction.choices",
         "NumberSourceEnum": "provisioning.models.numbers.NumberSource.values",
         "SourceEnum": [("user", "user"), ("location", "location"), ("organization", "organization")],
     },

@@ -65,7 +65,7 @@ def test_operators_manage_what_the_design_lists_and_nothing_else() -> None:
     assert {model._meta.label for model in admin.site._registry} == {
         "provisioning.Organization", "provisioning.Location", "provisioning.User", "provisioning.PhoneNumber",
         "provisioning.Brand", "provisioning.Campaign", "provisioning.RoleAssignment",
-        "messaging.CarrierAccount", "messaging.SendingNumber", "messaging.OptOut",
+        "messaging.CarrierAccount", "messaging.SendingNumber", "messaging.OptOut", "messaging.ContentRule",
         "compliance.PurgeRun", "compliance.AuditEvent",
         "provisioning.Alert", "provisioning.Mail", "provisioning.RegistryAccount", "provisioning.RegistryNotice",
         "provisioning.RegistrySubmission", "provisioning.RegistrationEvent",
