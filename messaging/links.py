@@ -15,6 +15,9 @@ from typing import Final
 from messaging.shorteners import SHORTENERS
 from provisioning.models.choices import fold
 
+MOST_DOTS: Final = 2
+"""In the name of a shortener."""
+
 _RUN: Final = re.compile(r"[\w.-]+")
 _TAIL: Final = re.compile(r"(?::[0-9]{1,5})?[/?#][^\s<>\"|\\^`{}]*")
 _DOTS: Final = str.maketrans({"。": "."})
@@ -67,7 +70,7 @@ def _is_of_an_address(text: str, start: int) -> bool:
 
 def _shortener_of(host: str) -> str:
     """The listed domain that the host is or lies under."""
-    labels = [_decoded(label) for label in host.split(".")]
+    labels = [_decoded(label) for label in host.rsplit(".", MOST_DOTS + 1)[-MOST_DOTS - 1 :]]
     for first in range(len(labels) - 1):
         domain = ".".join(labels[first:])
         if domain in SHORTENERS:

@@ -283,7 +283,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "provisioning.models.access.Role.values",
         "RuleActionEnum": "messaging.models.policy.RuleAction.choices",
-        "RuleKindEnum": "messaging.models.policy.RuleKind.choices",
         "NumberSourceEnum": "provisioning.models.numbers.NumberSource.values",
         "SourceEnum": [("user", "user"), ("location", "location"), ("organization", "organization")],
     },
