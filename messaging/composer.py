@@ -22,6 +22,10 @@ TITLES = {
     "opted_out": _("You can’t text this person"),
     "person_blocked": _("You blocked this person"),
 }
+SENTENCES = {
+    "person_blocked": _("Neither of you gets the other’s texts. Unblock them to text them again."),
+}
+"""Where the refusal's own would only repeat the title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ def composer_of(conversation: Conversation, user: User) -> Composer:
         policy.check(user, policy.sending_number_of(user, counterpart), counterpart, conversation)
     except Refusal as refusal:
         title = str(TITLES.get(refusal.code) or CLOSED_TITLE)
-        return Composer(refusal.code, title, _opt_out_sentence(conversation, refusal) or refusal.sentence)
+        own = SENTENCES.get(refusal.code) or _opt_out_sentence(conversation, refusal)
+        return Composer(refusal.code, title, str(own) or refusal.sentence)
     return Composer(OPEN)
 
 

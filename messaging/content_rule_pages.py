@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -14,12 +15,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from messaging.content_rule_forms import ContentRuleForm, TryForm
-from messaging.content_rules import Tried, create_rule, delete_rule, edit_rule, rules_shown_to, try_text
+from messaging.content_rules import Tried, create_rule, delete_rule, edit_rule, in_words, rules_shown_to, try_text
 from messaging.models import ContentRule
 from provisioning.changes import Actor
 from provisioning.models import Organization
 from provisioning.refusals import Refusal
 from provisioning.roles import Permission, permissions_of, requires
+
+_ORDER = (F("organization").asc(nulls_last=True), "name", "pk")
+"""The organization's own first, then the provider's."""
 
 
 @requires(Permission.VIEW_ORGANIZATION)
@@ -33,7 +37,7 @@ def content_rules(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         tried = try_text(organization, form.cleaned_data["text"])
     context = {
-        "rules": rules_shown_to(organization).order_by("organization", "name", "pk"),
+        "lines": [(row, in_words(row)["pattern"]) for row in rules_shown_to(organization).order_by(*_ORDER)],
         "form": form,
         "tried": tried,
         "can_change": Permission.CHANGE_ORGANIZATION in _permissions(request),

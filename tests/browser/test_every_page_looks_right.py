@@ -47,7 +47,7 @@ def test_more_pages_of_an_administrator(sign_in: Callable[..., Page]) -> None:
     page.goto("/overview/")
     expect(page.get_by_text(re.compile("active users"))).to_be_visible()
     shoot(page, "overview")
-    for name in ("alerts", "locations", "account", "administrators", "audit-log", "registration"):
+    for name in ("alerts", "locations", "account", "administrators", "audit-log", "registration", "content-rules"):
         page.goto(f"/{name}/")
         shoot(page, name)
     page.goto("/search/?q=a")

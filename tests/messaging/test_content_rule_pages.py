@@ -144,6 +144,14 @@ def test_another_organizations_rules_are_not_there(browser: Client, other_organi
         assert browser.post(address, FORM).status_code == 404
 
 
+def test_the_list_has_the_own_rules_first_and_words_apart(browser: Client, organization: Organization) -> None:
+    provided(name="A rule of the provider")
+    saved(organization, pattern="discount\nfree money")
+    shown = page(browser.get(LIST))
+    assert "discount, free money" in shown
+    assert shown.index(">Prices<") < shown.index(">A rule of the provider<")
+
+
 def test_the_navigation_leads_there(browser: Client, user: User, signed_in_as: Any) -> None:
     assert f'href="{LIST}" aria-current="page"' in page(browser.get(LIST))
     assert f'href="{LIST}"' not in page(signed_in_as(user).get("/inbox/"))
