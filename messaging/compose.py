@@ -29,7 +29,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
-from messaging import clock, outcomes, pacing, policy, same_text, wakeups
+from messaging import clock, measurements, outcomes, pacing, policy, same_text, wakeups
 from messaging.changes import ConversationChange, announce
 from messaging.models import Conversation, DailyCount, Message, SendingNumber
 from messaging.models.messages import BlockedBy, Direction, Status
@@ -104,10 +104,13 @@ def compose(
     counterpart = policy.parse_destination(to)
     sending = policy.sending_number_of(user, counterpart)
     try:
-        return _accepted(request, counterpart, sending)
+        composed = _accepted(request, counterpart, sending)
     except Refusal as refusal:
+        measurements.count_composes(refusal.code)
         _keep_refused(request, counterpart, sending, refusal)
         raise
+    measurements.count_composes("accepted")
+    return composed
 
 
 def _replay(request: _Request) -> Composed | None:

@@ -29,7 +29,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from messaging import clock
+from messaging import clock, measurements
 from messaging.carriers import UnknownCarrier, adapter_for
 from messaging.carriers.base import Event, InboundText, MalformedWebhook, WebhookRequest
 from messaging.inbound import accept_inbound
@@ -42,6 +42,8 @@ logger = structlog.get_logger(__name__)
 
 LONGEST_BODY: Final = 256 * 1024
 RETRY_AFTER_SECONDS: Final = 5
+ANSWERS: Final = {200: "ok", 400: "malformed", 403: "signature", 503: "try_again"}
+"""How answers are counted for Prometheus."""
 
 
 @public
@@ -79,10 +81,12 @@ def _received(request: HttpRequest, account_id: uuid.UUID, body: bytes) -> HttpR
         url=f"{settings.PUBLIC_URL}{request.get_full_path()}",
     )
     try:
-        return _of_account(account, webhook)
+        answer = _of_account(account, webhook)
     except (UnknownCarrier, Unreadable) as error:
         logger.error("webhook_not_readable", account=str(account.pk), error=type(error).__name__)  # noqa: TRY400
-        return _again()
+        answer = _again()
+    measurements.count_webhooks(account.name, ANSWERS.get(answer.status_code, str(answer.status_code)))
+    return answer
 
 
 def _of_account(account: CarrierAccount, webhook: WebhookRequest) -> HttpResponse:
