@@ -11,6 +11,8 @@ from tests.faults.house import House
 
 IN_A_CONVERSATION = 5
 AT_ONCE = 5000
+BURST = 20
+"""Texts of one number at once: the relay looks at as many of each number that is due."""
 
 
 def queue(house: House, texts: int, users: int) -> None:
@@ -25,7 +27,7 @@ def queue(house: House, texts: int, users: int) -> None:
     Message.objects.bulk_create(made, batch_size=AT_ONCE)
     house.accepted.update((text.pk, text.body) for text in made)
     _count_tables()
-    SendingNumber.objects.update(next_due_at=clock.database_now())
+    SendingNumber.objects.update(next_due_at=clock.database_now(), burst=BURST, tokens=BURST)
 
 
 def _count_tables() -> None:
