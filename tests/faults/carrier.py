@@ -60,7 +60,7 @@ class Carrier:
         self.ledger = (folder / "ledger.jsonl").open("a", buffering=1)
         self.attempts = (folder / "attempts.jsonl").open("a", buffering=1)
         self.scripts: dict[str, list[str]] = {}
-        self.go_on = asyncio.Event()
+        self.go_on, self.over = asyncio.Event(), asyncio.Event()
         self.server: asyncio.Server | None = None
         self.open: set[asyncio.StreamWriter] = set()
         self.port = 0
@@ -128,12 +128,13 @@ class Carrier:
             return 0
 
     async def controlled(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Orders from the test, one JSON line each."""
+        """Orders from the test, one JSON line each. When the test is gone, so is the carrier."""
         while line := await reader.readline():
             order = json.loads(line)
             answer = await getattr(self, f"order_{order.pop('order')}")(**order)
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
+        self.over.set()
 
     async def order_script(self, scripts: dict[str, list[str]]) -> int:
         unknown = {step for script in scripts.values() for step in script} - STEPS.keys()
@@ -221,7 +222,8 @@ async def serve(folder: Path, secret: str) -> None:
     control = await asyncio.start_server(carrier.controlled, "127.0.0.1", 0, limit=2**24)
     ports = {"traffic": carrier.port, "control": control.sockets[0].getsockname()[1]}
     print(json.dumps(ports), flush=True)
-    await control.serve_forever()
+    async with control:
+        await carrier.over.wait()
 
 
 if __name__ == "__main__":

@@ -186,6 +186,7 @@ class House:
         self.processes: list[Process] = []
         self.web_port = 0
         self.redis_url = ""
+        self.lease_seconds, self.carrier_timeout = LEASE_SECONDS, CARRIER_TIMEOUT_SECONDS
         credentials = vault.seal({"api_key": API_KEY, "webhook_secret": SECRET})
         self.account = factories.CarrierAccountFactory(sealed_credentials=credentials, base_url=self.carrier.url)
         self.organization = factories.OrganizationFactory()
@@ -224,8 +225,8 @@ class House:
         folder = self.folder / f"{len(self.processes)}-{program.replace(' ', '-')}"
         folder.mkdir()
         chosen = {
-            "RELAY_LEASE_SECONDS": LEASE_SECONDS,
-            "CARRIER_TIMEOUT_SECONDS": CARRIER_TIMEOUT_SECONDS,
+            "RELAY_LEASE_SECONDS": self.lease_seconds,
+            "CARRIER_TIMEOUT_SECONDS": self.carrier_timeout,
             "PUBLIC_URL": f"http://127.0.0.1:{self.web_port or 9}",
             "REDIS_URL": self.redis_url,
             **options.pop("settings", {}),

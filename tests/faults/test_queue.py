@@ -107,12 +107,13 @@ def test_clock_skew(house: House) -> None:
     assert max(Counter(line["reference"] for line in house.carrier.attempts()).values()) == 1
 
 
-def _restarted(house: House, texts: int, users: int) -> None:
+def _restarted(house: House, texts: int, users: int, lease_seconds: int, carrier_timeout: int) -> None:
     """Two workers, each killed when a part is through; then one that is left alone."""
+    house.lease_seconds, house.carrier_timeout = lease_seconds, carrier_timeout
     backlog.queue(house, texts, users)
     patience = 60 + texts / 50
     for part in (texts // 8, texts // 4):
-        worker = house.relay(settings={"CARRIER_TIMEOUT_SECONDS": 3, "RELAY_LEASE_SECONDS": 8})
+        worker = house.relay()
         until(
             lambda part=part: house.carrier.size() >= part, f"{part} are through", worker.log, patience=texts / 50 + 60
         )
@@ -127,12 +128,13 @@ def _restarted(house: House, texts: int, users: int) -> None:
 
 @row("restart_with_a_queue")
 def test_restart_with_a_queue(house: House) -> None:
-    _restarted(house, 2_000, users=20)
+    _restarted(house, 2_000, users=20, lease_seconds=8, carrier_timeout=3)
 
 
 @row("restart_with_a_long_queue")
 def test_restart_with_a_long_queue(house: House) -> None:
-    _restarted(house, 100_000, users=200)
+    """With the lease of production: a look into so long a queue must not use up what a short one leaves."""
+    _restarted(house, 100_000, users=200, lease_seconds=60, carrier_timeout=10)
 
 
 @pytest.fixture
