@@ -16,6 +16,7 @@ them: so this can be part of no deadlock.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ from provisioning.ids import new_id
 
 LOCKED_ELSEWHERE: Final = timedelta(seconds=1)
 """When to look again at a text whose row somebody else was just changing."""
+_A_NUMBERS_SHARE: Final = 2
+"""So many times its share of the room is looked for at each number, as not every number has as much."""
 _A_SHARE: Final = 4
 """One in so many places is kept for numbers with a backlog."""
 
@@ -208,9 +211,12 @@ def _due_numbers(now: datetime, most: int) -> list[_Number]:
 
 
 def _look(numbers: Collection[_Number], now: datetime, room: int) -> list[_Look]:
-    """What could go from each number, in one query. One text more than may go tells that there are more."""
+    """What could go from each number, in one query. One text more than may go tells that there are more.
+
+    Of many numbers few texts each are looked for: what fills the room twice over, not the whole room from each.
+    """
     buckets = {number.pk: number.bucket(now) for number in numbers}
-    paced = min(max(bucket.whole for bucket in buckets.values()), room)
+    paced = min(max(bucket.whole for bucket in buckets.values()), _A_NUMBERS_SHARE * math.ceil(room / len(numbers)))
     found = heads_of(buckets, now, people=paced + 1, automatic=room + 1)
     return [
         _Look(number, number.sharing, buckets[number.pk], found[number.pk], list(found[number.pk].later))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -174,3 +175,21 @@ def test_every_area_code_is_judged_by_its_exchanges_as_number_by_number() -> Non
             for line in (0, 100, 1234, 9999):
                 e164 = f"+1{area}{exchange}{line:04d}"
                 assert destinations.is_allowed(e164) == destinations._is_destination(e164), e164
+
+
+def test_of_many_numbers_few_texts_each_are_looked_at(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred numbers with a thousand tokens each are not asked for two hundred texts each."""
+    asked: list[int] = []
+    look = leases.heads_of
+
+    def noted(*numbers: Any, people: int, **rest: Any) -> Any:
+        asked.append(people)
+        return look(*numbers, people=people, **rest)
+
+    monkeypatch.setattr(leases, "heads_of", noted)
+    unpaced()
+    for each in [user, *(texting_user(user.organization) for _ in range(9))]:
+        for place in range(6):
+            write(each, to=person(place))
+    assert len(taken(16)) == 16
+    assert asked == [2 * 2 + 1]  # Of a room of 16, 12 places for numbers without a backlog: all ten of them.
