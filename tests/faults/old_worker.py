@@ -23,7 +23,9 @@ def main(folder: Path) -> None:
     settings.CARRIER_TIMEOUT_SECONDS = int(os.environ["FAULTS_TIMEOUT"])
     from messaging import clock, relay, sweep
 
-    (folder / "code").write_text(str(Path(relay.__file__).resolve().parents[1]))
+    told = folder / "code.part"
+    told.write_text(str(Path(relay.__file__).resolve().parents[1]))
+    told.rename(folder / "code")
     with relay.Relay() as worker:
         while True:
             try:
