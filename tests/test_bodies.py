@@ -10,7 +10,6 @@ from django.test import Client
 
 from provisioning import csv_files
 from texting_hub import bodies
-from texting_hub.asgi import application
 
 
 def test_the_largest_file_fits_into_the_largest_body(settings: Any) -> None:
@@ -53,12 +52,18 @@ class Wire:
     async def send(self, message: Any) -> None:
         self.status = message.get("status", self.status)
 
+    def serve(self) -> None:
+        """What uvicorn does with one request. The application asks the database at its import, so not before here."""
+        from texting_hub.asgi import application
+
+        asyncio.run(application(self.scope, self.receive, self.send))
+
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("headers", [[], [(b"content-length", b"1073741824")]])
 def test_an_endless_body_is_cut_off_and_answered_under_asgi(headers: list[tuple[bytes, bytes]]) -> None:
     wire = Wire(headers, pieces=1024)
-    asyncio.run(application(wire.scope, wire.receive, wire.send))
+    wire.serve()
     assert wire.status == 413
     assert wire.scope[bodies.CUT_OFF]
 
@@ -66,7 +71,7 @@ def test_an_endless_body_is_cut_off_and_answered_under_asgi(headers: list[tuple[
 @pytest.mark.django_db(transaction=True)
 def test_an_ordinary_body_comes_through_whole_under_asgi() -> None:
     wire = Wire([(b"content-length", b"3145728")], pieces=3)
-    asyncio.run(application(wire.scope, wire.receive, wire.send))
+    wire.serve()
     assert wire.given == 3
     assert bodies.CUT_OFF not in wire.scope
     assert wire.status not in (0, 413)

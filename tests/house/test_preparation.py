@@ -93,6 +93,7 @@ def test_a_demonstration_of_an_earlier_version_is_brought_up_to_date(
     assert called == ["seed_demo"] * 2
 
 
+@pytest.mark.django_db
 def test_a_database_that_does_not_answer_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,7 +33,7 @@ class Run:
                 [sys.executable, str(Path(__file__).with_name("stub_copy.py")), str(data), *behaviours],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True,
                 env=self.environment, cwd="/", start_new_session=terminal is None,
-                preexec_fn=None if terminal is None else lambda: _own_terminal(terminal),  # noqa: PLW1509
+                preexec_fn=lambda: _as_from_a_shell(terminal),  # noqa: PLW1509
             )  # fmt: skip
 
     def said(self) -> str:
@@ -53,6 +53,13 @@ class Run:
         code = self.process.wait(timeout=20)
         until(lambda: not marked(self.environment))
         return code
+
+
+def _as_from_a_shell(terminal: int | None) -> None:
+    """Hang-ups end it even where the tests themselves were told to outlive one (nohup)."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if terminal is not None:
+        _own_terminal(terminal)
 
 
 def _own_terminal(terminal: int) -> None:

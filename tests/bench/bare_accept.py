@@ -1,0 +1,95 @@
+"""What accepting is measured against: the statements that an honest accept needs, from a loop around psycopg2.
+
+    python -m tests.bench.bare_accept WORK PLACE OF
+
+Token, eligibility (one join over all that decides it), opt-out, place in the conversation, the row; one commit a text.
+No HTTP, no checks of the text, no content rules, no limits, no wake-up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from uuid_utils.compat import uuid7
+
+TOKEN = """
+SELECT t.digest, t.expires_at, t.revoked_at, t.scopes, u.id, u.is_active, u.organization_id
+FROM provisioning_apitoken t JOIN provisioning_user u ON u.id = t.user_id WHERE t.prefix = %s
+"""
+ELIGIBLE = """
+SELECT n.id, n.e164, u.organization_id
+FROM provisioning_user u
+JOIN provisioning_organization o ON o.id = u.organization_id
+JOIN provisioning_location l ON l.id = u.location_id AND l.organization_id = o.id
+JOIN provisioning_phonenumber n ON n.user_id = u.id AND n.organization_id = o.id
+JOIN provisioning_campaign c ON c.id = n.campaign_id AND c.organization_id = o.id
+JOIN provisioning_brand b ON b.id = c.brand_id AND b.organization_id = o.id
+JOIN messaging_sendingnumber s ON s.number_id = n.id
+WHERE u.id = %s AND u.is_active AND u.license = 'professional'
+AND o.customer_type = 'enterprise' AND o.addon_licenses > 0
+AND (u.texting_setting = 'on' OR (u.texting_setting = 'inherit' AND (
+    l.texting_setting = 'on' OR (l.texting_setting = 'inherit' AND o.texting_enabled))))
+AND (NOT o.healthcare OR o.phi_attested_at IS NOT NULL)
+AND l.country IN ('US', 'CA') AND l.pstn_connection = 'cisco_pstn'
+AND n.active AND n.source = 'cisco_calling_plan' AND n.capability = 'capable'
+AND c.status = 'active' AND b.status = 'verified' AND NOT s.paused
+AND EXISTS (SELECT 1 FROM provisioning_callingplan p WHERE p.organization_id = o.id AND p.country IN ('US', 'CA'))
+AND (c.number_pool OR (SELECT count(*) FROM provisioning_phonenumber m WHERE m.campaign_id = c.id AND m.active) <= 49)
+"""
+OPTED_OUT = """
+SELECT 1 FROM messaging_optout
+WHERE organization_id = %s AND counterpart = %s AND lifted_at IS NULL AND (number_id = %s OR number_id IS NULL)
+"""
+PLACE = """
+UPDATE messaging_conversation SET last_seq = last_seq + 1, changed_at = %s
+WHERE user_id = %s AND number_id = %s AND counterpart = %s RETURNING id, last_seq
+"""
+TEXT = """
+INSERT INTO messaging_message (
+    id, organization_id, user_id, number_id, conversation_id, seq, direction, kind, status, own_e164, counterpart, body,
+    search_text, encoding, segments, idempotency_key, request_digest, accepted_at, due_at, asks_to_stop, attempts,
+    reason, carrier_code, blocked_by, withheld, carrier_message_id
+) VALUES (
+    %s, %s, %s, %s, %s, %s, 'out', 'person', 'queued', %s, %s, %s, %s, 'gsm7', 1, %s, '', %s, %s, FALSE, 0,
+    '', '', '', '', ''
+)
+"""
+
+
+def accept(connection: Any, token: str, to: str, body: str, key: str) -> None:
+    """One text, committed. Fails on the spot when something is not as it should be."""
+    now = datetime.now(UTC)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(TOKEN, [token.split("_")[1]])
+        digest, expires_at, revoked_at, scopes, user, active, _organization = cursor.fetchone()
+        assert digest == hashlib.sha256(token.encode()).hexdigest() and active
+        assert revoked_at is None and expires_at > now and "messages:write" in scopes
+        cursor.execute(ELIGIBLE, [user])
+        number, e164, organization = cursor.fetchone()
+        cursor.execute(OPTED_OUT, [organization, to, number])
+        assert cursor.fetchone() is None
+        cursor.execute(PLACE, [now, user, number, to])
+        conversation, seq = cursor.fetchone()
+        values = [organization, user, number, conversation, seq, e164, to, body, body.casefold(), key, now, now]
+        cursor.execute(TEXT, [str(uuid7()), *values])
+
+
+def main(work: Path, place: int, of: int) -> None:
+    texts = json.loads(work.read_text())[place::of]
+    connection = psycopg2.connect(os.environ["DATABASE_URL"])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for token, to, body, key in texts:
+        accept(connection, token, to, body, key)
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
