@@ -16,5 +16,6 @@ ACTIONS: Final[dict[str, Promise]] = {
     "number.carrier_changed": gettext_lazy("Moved a number to another carrier account"),
     "number.paused": gettext_lazy("Paused a number"),
     "number.resumed": gettext_lazy("Resumed a number"),
+    "text.carrier_asked": gettext_lazy("Asked a carrier what became of a text"),
     "text.log_read": gettext_lazy("Read the exchange log of a text, without its words"),
 }

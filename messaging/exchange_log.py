@@ -17,7 +17,7 @@ from django.db import transaction
 from messaging import measurements, receipt_alerts
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.carriers.exchanges import Exchange
-from messaging.models import CarrierBatch
+from messaging.models import CarrierBatch, Message
 from messaging.reasons import Reason
 from messaging.statements import Statement
 from messaging.transit import Answer, Outcome
@@ -53,6 +53,15 @@ def note(outcomes: Iterable[Outcome], now: datetime) -> None:
         CarrierBatch.objects.bulk_create(_sums(ended, now))
         if unknown := _unknown(ended):
             receipt_alerts.note_unknown_answers(unknown, now)
+
+
+def note_question(text: Message, exchanges: Iterable[Exchange], now: datetime) -> None:
+    """Keep what was said when the carrier was asked about a text; no attempt to send, so it counts for no health."""
+    assert text.carrier_account_id is not None
+    account_id = text.carrier_account_id
+    entries = [_said(text.pk, account_id, text.attempts, "asked", exchange) for exchange in exchanges]
+    if entries:
+        _INSERT.write(entries, now=now)
 
 
 def _unknown(outcomes: Iterable[Outcome]) -> dict[uuid.UUID, set[str]]:
@@ -100,13 +109,17 @@ def _entries(outcome: Outcome) -> list[Entry]:
 
 
 def _entry(outcome: Outcome, exchange: Exchange) -> Entry:
-    departure = outcome.departure
+    departure, answered = outcome.departure, ANSWERED[type(outcome.answer)]
+    return _said(departure.message_id, departure.account.id, departure.attempts, answered, exchange)
+
+
+def _said(message_id: uuid.UUID, account_id: uuid.UUID, attempt: int, outcome: str, exchange: Exchange) -> Entry:
     return (
-        departure.message_id,
-        departure.account.id,
-        departure.attempts,
+        message_id,
+        account_id,
+        attempt,
         exchange.milliseconds,
-        ANSWERED[type(outcome.answer)],
+        outcome,
         exchange.status or None,
         f"{exchange.method} {exchange.target}"[:LONGEST_REQUEST],
         exchange.response[:LONGEST_RESPONSE],

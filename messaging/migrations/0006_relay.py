@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ('attempt', models.PositiveSmallIntegerField()),
                 ('at', models.DateTimeField(help_text='When the answer was written down.')),
                 ('milliseconds', models.PositiveIntegerField(blank=True, null=True)),
-                ('outcome', models.CharField(help_text='taken, refused, not_taken or unknown.', max_length=12)),
+                ('outcome', models.CharField(help_text='taken, refused, not_taken or unknown; asked: it was no attempt.', max_length=12)),
                 ('http_status', models.PositiveSmallIntegerField(blank=True, null=True)),
                 ('request', models.CharField(blank=True, max_length=200)),
                 ('response', models.CharField(blank=True, max_length=500)),

@@ -14,4 +14,5 @@ urlpatterns: list[URLPattern] = [
     path("operations/numbers/<uuid:number_id>/resume/", numbers.resume, name="operations_resume_number"),
     path("operations/texts/", texts.search, name="operations_texts"),
     path("operations/texts/<uuid:text_id>/", texts.text, name="operations_text"),
+    path("operations/texts/<uuid:text_id>/ask/", texts.ask, name="operations_ask"),
 ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
+from messaging import asking, clock
 from messaging.operations import text_log
 from provisioning.changes import Actor
 from provisioning.roles import Permission, requires
@@ -35,4 +37,17 @@ def text(request: HttpRequest, text_id: uuid.UUID) -> HttpResponse:
     with transaction.atomic():
         row = get_object_or_404(text_log.texts().select_related("organization", "carrier_account"), pk=text_id)
         log = text_log.read(row, Actor.of_request(request))
-    return render(request, "messaging/operations/text.html", {"log": log, "text": row})
+    return render(request, "messaging/operations/text.html", {"log": log, "text": row, "may_ask": asking.may_ask(row)})
+
+
+@requires(Permission.OPERATE)
+@require_POST
+def ask(request: HttpRequest, text_id: uuid.UUID) -> HttpResponse:
+    """Ask the carrier what became of the text. Posted twice it asks twice, and takes an answer over once."""
+    row = get_object_or_404(text_log.texts().select_related("carrier_account"), pk=text_id)
+    if not asking.may_ask(row):
+        raise Http404
+    answer = asking.ask(row, Actor.of_request(request), clock.database_now())
+    told = messages.success if answer in (asking.Answer.NEWS, asking.Answer.NOTHING_NEW) else messages.warning
+    told(request, str(asking.SENTENCES[answer]))
+    return redirect("operations_text", text_id=row.pk)

@@ -1,0 +1,91 @@
+"""Asking a carrier what became of one text, when an operator wants to know.
+
+What must never happen:
+1. An answer moves a text otherwise than a receipt would: what the carrier says is taken as a receipt, with all its
+   rules (receipts.py). That it does not know a text is no proof that it never had it, and moves nothing.
+2. A transaction waits for the carrier: the question is asked outside of any.
+3. A question leaves no trace: it is in the organization's audit log, and its exchange in the text's log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+from messaging import exchange_log, receipts
+from messaging.carriers import Carrier, UnknownCarrier, adapter_for
+from messaging.carriers.base import CannotBeAsked, ReceiptEvent, SendError
+from messaging.carriers.exchanges import Exchange, recording
+from messaging.carriers.wire import Wire
+from messaging.models import Message
+from messaging.models.messages import Direction
+from provisioning.changes import Actor, record_target
+from provisioning.vault import Unreadable
+
+
+class Answer(StrEnum):
+    """How a question ended."""
+
+    NEWS = "news"
+    NOTHING_NEW = "nothing_new"
+    NOT_KNOWN = "not_known"
+    CANNOT_BE_ASKED = "cannot_be_asked"
+    NO_ANSWER = "no_answer"
+
+
+SENTENCES: Final[dict[Answer, Promise]] = {
+    Answer.NEWS: gettext_lazy("The carrier answered. What it says is in the text’s receipts."),
+    Answer.NOTHING_NEW: gettext_lazy("The carrier says what it said before."),
+    Answer.NOT_KNOWN: gettext_lazy(
+        "The carrier doesn’t know this text, as of now. That is no proof that it never had it, so nothing changes."
+    ),
+    Answer.CANNOT_BE_ASKED: gettext_lazy("This carrier can’t be asked about this text."),
+    Answer.NO_ANSWER: gettext_lazy("The carrier gave no usable answer. Try again in a minute."),
+}
+
+
+def may_ask(text: Message) -> bool:
+    """Whether there is anybody to ask: it was handed to a carrier account at least once."""
+    return text.direction == Direction.OUTBOUND and text.carrier_account_id is not None and text.attempts > 0
+
+
+def ask(text: Message, actor: Actor, now: datetime) -> Answer:
+    """Ask the text's carrier about it, and take over what it says. `may_ask` must hold; call it in no transaction."""
+    answer, event, exchanges = _asked(text)
+    with transaction.atomic():
+        exchange_log.note_question(text, exchanges, now)
+        record_target(
+            "text.carrier_asked", actor, text, organization_id=text.organization_id, after={"answer": answer.value}
+        )
+    if event is None or text.carrier_account is None:
+        return answer
+    fresh = receipts.accept_receipt(text.carrier_account, event, now)
+    return Answer.NEWS if fresh is not None else Answer.NOTHING_NEW
+
+
+def _asked(text: Message) -> tuple[Answer, ReceiptEvent | None, list[Exchange]]:
+    assert text.carrier_account is not None
+    with recording() as exchanges:
+        try:
+            carrier = adapter_for(text.carrier_account)
+            event = asyncio.run(_lookup(carrier, str(text.pk), text.carrier_message_id))
+        except CannotBeAsked:
+            return Answer.CANNOT_BE_ASKED, None, exchanges
+        except (SendError, UnknownCarrier, Unreadable):
+            return Answer.NO_ANSWER, None, exchanges
+    return (Answer.NEWS if event is not None else Answer.NOT_KNOWN), event, exchanges
+
+
+async def _lookup(carrier: Carrier, message_id: str, carrier_message_id: str) -> ReceiptEvent | None:
+    wire = Wire(timeout=settings.CARRIER_TIMEOUT_SECONDS)
+    try:
+        return await carrier.lookup(message_id, carrier_message_id, wire)
+    finally:
+        await wire.aclose()
