@@ -19,6 +19,8 @@ import pytest
 from texting_hub.up import install
 from texting_hub.up.install import DEVELOPMENT, RUNTIME, Environment, Trouble, ensure
 
+pytestmark = pytest.mark.once
+
 
 def wheel(folder: Path, name: str) -> Path:
     """A package of one empty module, as small as the format allows."""

@@ -17,6 +17,8 @@ from texting_hub.up import identity, process
 from texting_hub.up.process import Child, Program, Watchdog
 from texting_hub.up.supervisor import backoff, how
 
+pytestmark = pytest.mark.once
+
 PARENT_OF_A_STUBBORN_CHILD = """
 import os, signal, time
 if os.fork() == 0:

@@ -18,7 +18,7 @@ from tests.house.left_behind import end, forget_socket, mark, marked, only_linux
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["valkey", "web", "simulator", "relay", "general", "beat"]
 
-pytestmark = only_linux
+pytestmark = [pytest.mark.once, only_linux]
 
 
 class Run:

@@ -139,6 +139,7 @@ def free_port() -> int:
     raise AssertionError
 
 
+@pytest.mark.once
 def test_a_demonstration_serves_its_pages_beside_another_copy(start: Callable[..., RunningCopy]) -> None:
     first = start()
     first.wait_until_ready()

@@ -20,6 +20,8 @@ from tests.addresses import Address, addresses, operations, pages
 from tests.provisioning.test_second_factors import SECRET, code
 from tests.test_every_address import World, asked, methods, world  # noqa: F401  (a fixture)
 
+pytestmark = pytest.mark.once
+
 OPEN_AT_THE_GATE = {
     "sign_out", "second_factor_setup", "confirm", "confirm_options", "add_authenticator", "add_passkey",
     "add_passkey_options",

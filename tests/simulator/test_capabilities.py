@@ -11,7 +11,7 @@ from messaging.carriers.simulator import SimulatedCarrier
 from messaging.carriers.wire import Wire
 from tests.simulator.process import API_KEY, Simulator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 AUTHORIZED = {"Authorization": f"Bearer {API_KEY}"}
 

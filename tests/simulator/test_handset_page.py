@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulator.process import BUSINESS, PHONE, Listener, Simulator, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 
 class Browser:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.simulator.process import PHONE, ROOT, Listener, Simulator, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 
 @pytest.fixture

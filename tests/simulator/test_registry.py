@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulator.process import REGISTRY_KEY, REGISTRY_SECRET, Listener, Simulator, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 BRAND = {"legal_name": "Northwind Dental Supply, Inc.", "entity_type": "private", "tax_id": "94-3128765"}
 CAMPAIGN = {

@@ -12,7 +12,7 @@ import pytest
 
 from tests.simulator.process import API_KEY, PHONE, WEBHOOK_SECRET, Listener, Simulator, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 
 def test_a_text_is_taken_and_counted_and_a_double_send_is_visible(simulator: Simulator) -> None:
