@@ -20,8 +20,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from messaging import exchange_log, receipts
-from messaging.carriers import Carrier, UnknownCarrier, adapter_for
-from messaging.carriers.base import CannotBeAsked, ReceiptEvent, SendError
+from messaging.carriers import UnknownCarrier, adapter_for
+from messaging.carriers.base import CannotBeAsked, Carrier, ReceiptEvent, SendError
 from messaging.carriers.exchanges import Exchange, recording
 from messaging.carriers.wire import Wire
 from messaging.models import Message

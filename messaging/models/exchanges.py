@@ -18,7 +18,9 @@ class Exchange(models.Model):
     attempt = models.PositiveSmallIntegerField()
     at = models.DateTimeField(help_text=_("When the answer was written down."))
     milliseconds = models.PositiveIntegerField(null=True, blank=True)
-    outcome = models.CharField(max_length=12, help_text=_("taken, refused, not_taken or unknown; asked: it was no attempt."))
+    outcome = models.CharField(
+        max_length=12, help_text=_("taken, refused, not_taken or unknown; asked: it was no attempt.")
+    )
     http_status = models.PositiveSmallIntegerField(null=True, blank=True)
     request = models.CharField(max_length=200, blank=True)
     response = models.CharField(max_length=500, blank=True)

@@ -70,7 +70,9 @@ def _measured(options: argparse.Namespace, processes: Processes) -> dict[str, An
         _check(options.texts, past)
         rates[kind].append(options.texts / took)
         used = {name: round(spent - before[name], 1) for name, spent in after.items()}
-        print(f"  round {len(rates[kind])} {kind:<5}{rates[kind][-1]:8.0f}/s  CPU s {used}", file=sys.stderr, flush=True)
+        print(
+            f"  round {len(rates[kind])} {kind:<5}{rates[kind][-1]:8.0f}/s  CPU s {used}", file=sys.stderr, flush=True
+        )
         return rates[kind][-1]
 
     if options.on_demand:

@@ -1,6 +1,6 @@
 """Clients that send one text a request over kept-alive connections, as cheaply as possible: they share the machine.
 
-    python -m tests.bench.api_clients WORK CONNECTIONS HOST PORT
+python -m tests.bench.api_clients WORK CONNECTIONS HOST PORT
 """
 
 from __future__ import annotations

@@ -69,8 +69,10 @@ def accept(connection: Any, token: str, to: str, body: str, key: str) -> None:
     with connection, connection.cursor() as cursor:
         cursor.execute(TOKEN, [token.split("_")[1]])
         digest, expires_at, revoked_at, scopes, user, active, _organization = cursor.fetchone()
-        assert digest == hashlib.sha256(token.encode()).hexdigest() and active
-        assert revoked_at is None and expires_at > now and "messages:write" in scopes
+        assert digest == hashlib.sha256(token.encode()).hexdigest()
+        assert (active, revoked_at) == (True, None)
+        assert expires_at > now
+        assert "messages:write" in scopes
         cursor.execute(ELIGIBLE, [user])
         number, e164, organization = cursor.fetchone()
         cursor.execute(OPTED_OUT, [organization, to, number])

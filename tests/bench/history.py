@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def add_history(each: int) -> None:
-    """Delivered texts for the first places of each conversation, evenly over 400 days; keys grow with time, as UUIDv7."""
+    """Delivered texts for the first places of each conversation, evenly over 400 days; keys as UUIDv7 makes them."""
     from django.db import connection
 
     if not each:
@@ -27,8 +27,8 @@ SELECT
     (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(mark, 1, 3)
         || 'a' || substr(mark, 4, 15))::uuid,
     organization_id, user_id, number_id, id, seq, 'out', 'person', 'delivered', own_e164, counterpart,
-    'Your sample kit is ready for pick-up.', 'your sample kit is ready for pick-up.', 'gsm7', 1, FALSE, 1, at, at, at, at,
-    at, (SELECT id FROM messaging_carrieraccount LIMIT 1), 'past-' || mark, '', '', '', '', mark, ''
+    'Your sample kit is ready for pick-up.', 'your sample kit is ready for pick-up.', 'gsm7', 1, FALSE, 1, at, at, at,
+    at, at, (SELECT id FROM messaging_carrieraccount LIMIT 1), 'past-' || mark, '', '', '', '', mark, ''
 FROM (
     SELECT
         conversation.*, past.seq, md5(conversation.id::text || past.seq) AS mark,

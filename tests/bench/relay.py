@@ -160,7 +160,6 @@ class Stage:
         return {"waits": waits, "conditions": conditions(), "passed": statistics.median(waits) < GATE_OF_IDLE_MS}
 
 
-
 def _fill(carrier_url: str, numbers: int, texts: int, history: int) -> None:
     """Numbers of four organizations, two texts to each person after those of the past; kept to begin rounds with."""
     from django.db import connection
@@ -275,7 +274,6 @@ def _token() -> str:
     user = User.objects.filter(primary_number__isnull=False)[0]
     actor, until = Actor(user_id=None, label="bench", via="command"), timezone.now() + timedelta(days=1)
     return issue(user, name="bench", scopes=["messages:write"], expires_at=until, actor=actor)[1]
-
 
 
 if __name__ == "__main__":
