@@ -21,6 +21,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators  # type: ignore[attr-defined]
 
 from provisioning.models import User
+from provisioning.planned import Planned
 
 M = TypeVar("M", bound=Model)
 Kind = str | uuid.UUID | datetime
@@ -39,6 +40,8 @@ class Prepared:
         places = [found for found in _PLACE.finditer(sql) if found[0] == "%s"]
         self._before, self._after = sql[: places[at].start()], sql[places[at].end() :]
         self._first, self._last = parameters[:at], parameters[at + 1 :]
+        alone = [None] * len(parameters)
+        self._of_one = Planned(sql, [*alone[:at], 0, *alone[at + 1 :]], parameters)
         fields = [column for column, _sql, _alias in compiler.select]
         self._converters = compiler.get_converters(fields)
 
@@ -46,10 +49,13 @@ class Prepared:
         """The rows of these ids, in no order; one query, none for no id."""
         if not ids:
             return []
-        sql = f"{self._before}{', '.join(['%s'] * len(ids))}{self._after}"
         with connection.cursor() as cursor:
-            cursor.execute(sql, [*self._first, *map(_stored, ids), *self._last])
-            rows = cursor.fetchall()
+            if len(ids) == 1:
+                self._of_one.execute(cursor, [*map(_stored, ids)])
+            else:
+                sql = f"{self._before}{', '.join(['%s'] * len(ids))}{self._after}"
+                cursor.execute(sql, [*self._first, *map(_stored, ids), *self._last])
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
         return [self._converted(row) for row in rows] if self._converters else rows
 
     def _converted(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -98,29 +104,29 @@ class _Spelled:
         self.vendor = connection.vendor
         stand_ins = {name: _stand_in(kind, place) for place, (name, kind) in enumerate(kinds.items())}
         self._compiler = build(**stand_ins).query.get_compiler(connection=connection)
-        self._sql, parameters = self._compiler.as_sql()
-        named = {_stored_as(value): name for name, value in stand_ins.items()}
-        self._parameters = [(named.get(value), value) for value in parameters]
+        sql, parameters = self._compiler.as_sql()
+        self._names = list(stand_ins)
+        places = {_stored_as(value): place for place, value in enumerate(stand_ins.values())}
+        self._planned = Planned(sql, [places.get(value) for value in parameters], parameters)
         info = self._compiler.klass_info
         assert info is not None
         self._model, fields = info["model"], info["select_fields"]
         self._start, self._end = fields[0], fields[-1] + 1
-        self._names = [self._compiler.select[at][0].target.attname for at in range(self._start, self._end)]
+        self._columns = [self._compiler.select[at][0].target.attname for at in range(self._start, self._end)]
         self._related = get_related_populators(info, self._compiler.select, connection.alias)
         self._converters = self._compiler.get_converters([column for column, _sql, _alias in self._compiler.select])
         self._annotated = list(self._compiler.annotation_col_map.items())
 
     def rows(self, values: Mapping[str, Any]) -> list[Any]:
-        given = [_stored_as(values[name]) if name else value for name, value in self._parameters]
         with connection.cursor() as cursor:
-            cursor.execute(self._sql, given)
+            self._planned.execute(cursor, [_stored_as(values[name]) for name in self._names])
             rows: Any = cursor.fetchall()
         if self._converters:
             rows = self._compiler.apply_converters(rows, self._converters)
         return [self._row(row) for row in rows]
 
     def _row(self, row: Any) -> Any:
-        found = self._model.from_db(connection.alias, self._names, row[self._start : self._end])
+        found = self._model.from_db(connection.alias, self._columns, row[self._start : self._end])
         for related in self._related:
             related.populate(row, found)
         for name, at in self._annotated:

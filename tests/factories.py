@@ -152,7 +152,7 @@ class ConversationFactory(DjangoModelFactory):
 
 
 class MessageFactory(DjangoModelFactory):
-    """A delivered outbound text; place it in a conversation's order with `seq`."""
+    """A delivered outbound text; place it in a conversation's order with `seq`; its own is past what tests compose."""
 
     class Meta:
         model = Message
@@ -163,7 +163,7 @@ class MessageFactory(DjangoModelFactory):
     number = factory.SelfAttribute("conversation.number")
     own_e164 = factory.SelfAttribute("conversation.own_e164")
     counterpart = factory.SelfAttribute("conversation.counterpart")
-    seq = factory.Sequence(lambda n: n + 1)
+    seq = factory.Sequence(lambda n: n + 1001)
     direction = "out"
     body = "Your sample kit is ready."
     search_text = factory.LazyAttribute(lambda message: message.body.casefold())

@@ -136,6 +136,10 @@ def known_ids(user: User, full_admin: User) -> dict[str, str]:
     return {name: str(value) for name, value in ids.items()}
 
 
+EXAMPLES = min(8, settings.default.max_examples // 3)
+"""Of each operation; fewer in CI's second run (conftest.py)."""
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_operation_does_what_the_document_says(
@@ -145,7 +149,7 @@ def test_every_operation_does_what_the_document_says(
     for found in served.get_all_operations():
         operation = found.ok()
 
-        @settings(max_examples=8, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
         @given(operation.as_strategy(generation_mode=mode))
         def conforms(case: Any) -> None:
             wrong = {str(place.value) for place, part in case.meta.components.items() if part.mode.is_negative}

@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
 RELAY_LEASE_SECONDS = 60
 CARRIER_TIMEOUT_SECONDS = 10
 """Connecting, writing and reading together. The lease must outlive it."""
+PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
+"""On Postgres: statements that accept a text are planned once a connection. Off behind a pooler by transaction."""
 SAME_TEXT_A_DAY = env.int("SAME_TEXT_A_DAY", default=50)
 """How often one number may send the same words (of 30 characters or more) a day: more of it is spam to carriers."""
 REGISTRY_TIMEOUT_SECONDS = 10

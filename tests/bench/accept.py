@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.bench.common import Processes, conditions, get, on_demand, row, surroundings, until
+from tests.bench.common import Processes, analyze, conditions, get, on_demand, row, surroundings, until
 from tests.bench.history import add_history
 
 GATE = 0.35
@@ -57,6 +57,7 @@ def _measured(options: argparse.Namespace, processes: Processes) -> dict[str, An
     tokens = _fill(options.users)
     past = options.history // (options.users * PEOPLE)
     add_history(past)
+    analyze()
     address = processes.web("--workers", str(options.processes), "--threads", str(THREADS))
     until(lambda: get(f"{address}/readyz"))
     rates: dict[str, list[float]] = defaultdict(list)

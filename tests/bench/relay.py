@@ -26,7 +26,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench.common import Processes, broker, conditions, get, on_demand, post, row, surroundings, until
+from tests.bench.common import Processes, analyze, broker, conditions, get, on_demand, post, row, surroundings, until
 from tests.bench.history import add_history
 from tests.simulator.process import free_port
 
@@ -189,7 +189,7 @@ def _fill(carrier_url: str, numbers: int, texts: int, history: int) -> None:
         cursor.execute("CREATE TABLE kept_messages AS SELECT * FROM messaging_message")
         cursor.execute("ALTER TABLE kept_messages ADD PRIMARY KEY (id)")
     add_history(past)
-    connection.close()
+    analyze()
 
 
 def _conversation(model: Any, number: Any, place: int, last_seq: int, now: Any) -> Any:

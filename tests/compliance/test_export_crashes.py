@@ -282,6 +282,7 @@ def test_texts_that_are_too_old_tonight_are_still_in_an_export_asked_for_before(
     assert Message.objects.count() == 0
 
 
+@pytest.mark.once
 def test_memory_does_not_grow_with_the_export(officer, user, monkeypatch):
     monkeypatch.setattr(export_runs, "BATCH", 100)
     monkeypatch.setattr(packages, "CHUNK", 1 << 16)

@@ -1,0 +1,68 @@
+"""Statements that Postgres plans once a connection, not once a use: to plan a dozen joins takes longer than to run them.
+
+Only for looks by key that every plan answers alike. A plan is kept however the tables grow until Postgres gathers its
+statistics anew, so what depends on how full a table is (the relay's looks at its queue) is planned each time.
+SQLite has no such thing and needs none. Behind a pooler that hands connections out by transaction there are no
+statements of a session: PREPARED_STATEMENTS=off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+from django.db import connection
+
+_known: Final[WeakKeyDictionary[Any, set[str]]] = WeakKeyDictionary()
+"""By connection of the driver: a new connection knows no statement."""
+
+
+class Planned:
+    """One statement. `sql` has `%s` where a value goes, and `%%` for a percent sign. `order` says for each place which
+    value stands there; None: the place's `fixed` value, at every use."""
+
+    def __init__(self, sql: str, order: Sequence[int | None], fixed: Sequence[Any]) -> None:
+        self._plain, self._order, self._fixed = sql, order, fixed
+        self._name = f"hub_{hashlib.md5(repr((sql, fixed)).encode(), usedforsecurity=False).hexdigest()[:20]}"
+
+    def execute(self, cursor: Any, values: Sequence[Any]) -> None:
+        """Run it with these values; the cursor has the rows."""
+        if connection.vendor != "postgresql" or not settings.PREPARED_STATEMENTS:
+            cursor.execute(self._plain, self._filled(values))
+            return
+        self._prepare()
+        places = f" ({', '.join(['%s'] * len(values))})" if values else ""
+        cursor.execute(f"EXECUTE {self._name}{places}", values)
+
+    def _filled(self, values: Sequence[Any]) -> list[Any]:
+        pairs = zip(self._order, self._fixed, strict=True)
+        return [fixed if at is None else values[at] for at, fixed in pairs]
+
+    def _prepare(self) -> None:
+        """Not by Django's cursor: it is no query of the page, and happens once."""
+        raw = connection.connection
+        known = _known.setdefault(raw, set())
+        if self._name in known:
+            return
+        with raw.cursor() as cursor:
+            places = [
+                _Place(at) if at is not None else fixed for at, fixed in zip(self._order, self._fixed, strict=True)
+            ]
+            cursor.execute(b"PREPARE " + self._name.encode() + b" AS " + cursor.mogrify(self._plain, places))
+        known.add(self._name)
+
+
+class _Place:
+    """Where a value goes, as PREPARE writes it."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    def __conform__(self, _protocol: Any) -> _Place:
+        return self
+
+    def getquoted(self) -> bytes:
+        return b"$%d" % (self._at + 1)

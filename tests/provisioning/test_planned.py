@@ -1,0 +1,94 @@
+"""Statements that Postgres plans once a connection: the same answers, and one plan however often they are used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from provisioning.models import User
+from provisioning.planned import Planned
+from provisioning.prepared import PreparedModels
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+only_postgres = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="Postgres keeps plans")
+
+
+def answers(planned: Planned, *values: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        planned.execute(cursor, values)
+        return list(cursor.fetchall())
+
+
+def kept() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'hub\\_%%'", [])
+        return int(cursor.fetchone()[0])
+
+
+def test_values_go_where_they_belong_and_what_is_fixed_stays() -> None:
+    user = factories.UserFactory(last_name="100%")
+    planned = Planned(
+        "SELECT last_name FROM provisioning_user"
+        " WHERE license = %s AND email = %s AND last_name LIKE '%%\\%%' ESCAPE %s",
+        [None, 0, None], [user.license, None, "\\"],
+    )  # fmt: skip
+    for _again in range(3):
+        assert answers(planned, user.email) == [("100%",)]
+    assert answers(planned, "nobody@example.com") == []
+
+
+def test_one_value_may_stand_in_two_places() -> None:
+    user = factories.UserFactory(first_name="Ann", last_name="Ann")
+    planned = Planned(
+        "SELECT email FROM provisioning_user WHERE first_name = %s AND last_name = %s", [0, 0], [None, None]
+    )
+    assert answers(planned, "Ann") == [(user.email,)]
+
+
+def test_a_statement_without_values() -> None:
+    factories.UserFactory()
+    planned = Planned("SELECT COUNT(*) > 0 FROM provisioning_user WHERE license = %s", [None], ["professional"])
+    assert [bool(row[0]) for row in answers(planned)] == [True]
+
+
+@only_postgres
+def test_it_is_planned_once_a_connection() -> None:
+    planned = Planned("SELECT email FROM provisioning_user WHERE email = %s AND 17 = 17", [0], [None])
+    before = kept()
+    for _again in range(3):
+        answers(planned, "x")
+    assert kept() == before + 1
+
+
+@only_postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_new_connection_plans_anew() -> None:
+    planned = Planned("SELECT email FROM provisioning_user WHERE email = %s AND 18 = 18", [0], [None])
+    for _connection in range(2):
+        assert answers(planned, "x") == []
+        connection.close()
+
+
+@only_postgres
+def test_a_rolled_back_transaction_takes_no_plan_away() -> None:
+    from django.db import transaction
+
+    planned = Planned("SELECT email FROM provisioning_user WHERE email = %s AND 19 = 19", [0], [None])
+    with transaction.atomic():
+        answers(planned, "x")
+        transaction.set_rollback(True)
+    assert answers(planned, "x") == []
+
+
+@only_postgres
+def test_switched_off_nothing_is_kept_on_the_server(settings: Any) -> None:
+    settings.PREPARED_STATEMENTS = False
+    user = factories.UserFactory()
+    before = kept()
+    by_email = PreparedModels(lambda email: User.objects.filter(email=email, is_active=True), email="")
+    assert by_email.first(email=user.email) == user
+    assert kept() == before
