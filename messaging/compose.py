@@ -231,7 +231,8 @@ _MOVE_ON: Final = Statement(
     """
     UPDATE messaging_conversation SET last_seq = %(seq)s, last_message_id = %(message)s, changed_at = %(changed_at)s
     WHERE id = %(id)s
-    """
+    """,
+    planned=True,
 )
 _COUNT: Final = Statement(
     """
@@ -246,7 +247,8 @@ _COUNT: Final = Statement(
         WHERE others.number_id = %(number)s AND others.day = %(day)s
         AND (others.user_id IS NULL OR others.user_id <> %(user)s)
     ), 0)
-    """
+    """,
+    planned=True,
 )
 
 

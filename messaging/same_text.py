@@ -19,6 +19,7 @@ from messaging.links import visible
 from messaging.models import SameText
 from provisioning.models import PhoneNumber
 from provisioning.models.choices import fold
+from provisioning.planned import Planned
 from provisioning.refusals import Refusal
 
 SHORTEST: Final = 30
@@ -59,13 +60,17 @@ def _counted(number_id: uuid.UUID, day: date, digest: str) -> int:
     """How many texts of the day say this, with the one that is being counted."""
     number = PhoneNumber._meta.pk.get_db_prep_value(number_id, connection)
     with connection.cursor() as cursor:
-        cursor.execute(_UPSERT, [number, connection.ops.adapt_datefield_value(day), digest])
+        _UPSERT.execute(cursor, [number, connection.ops.adapt_datefield_value(day), digest])
         counted: int = cursor.fetchone()[0]
     return counted
 
 
-_UPSERT: Final = """
+_UPSERT: Final = Planned(
+    """
 INSERT INTO messaging_sametext (number_id, day, digest, texts) VALUES (%s, %s, %s, 1)
 ON CONFLICT (number_id, day, digest) DO UPDATE SET texts = messaging_sametext.texts + 1
 RETURNING texts
-"""
+""",
+    [0, 1, 2],
+    [None, None, None],
+)

@@ -21,12 +21,16 @@ import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any, Final
 
 from django.db import connection
 from psycopg2.extensions import new_type, register_type
 
+from provisioning.planned import Planned
+
 _LISTED: Final = re.compile(r"\{in (\w+)\}")
+_NAMED: Final = re.compile(r"%\((\w+)\)s")
 _INDEXED: Final = re.compile(r"\{by (\w+)\}")
 _LOCK: Final = re.compile(r"\{lock( free)?(?: of (\w+))?\}")
 _TYPES: Final = {
@@ -72,16 +76,23 @@ _ID: Final = new_type((2950,), "ID", lambda value, _cursor: None if value is Non
 class Statement:
     """One statement: `answers` names the columns that come back and their kinds, `given` those of `{given}`.
 
-    Kinds: uuid, time, day, text, int, float, bool.
+    Kinds: uuid, time, day, text, int, float, bool. `planned`: once a connection, where no plan depends on how full a
+    table is (provisioning/planned.py).
     """
 
     def __init__(
-        self, sql: str, *, answers: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None
+        self,
+        sql: str,
+        *,
+        answers: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
+        planned: bool = False,
     ) -> None:
         self._sql = sql
         self._answers = list((answers or {}).values())
         self._given = dict(given or {})
         self._spelled: dict[str, str] = {}
+        self._planned = planned
 
     def rows(self, given: Collection[tuple[Any, ...]] = (), **values: Any) -> list[tuple[Any, ...]]:
         """What a SELECT answers; ids and times are what Python has for them, on both databases.
@@ -92,7 +103,7 @@ class Statement:
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 register_type(_ID, cursor.cursor)
-            cursor.execute(self._text(), parameters)
+            self._execute(cursor, parameters)
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return found if connection.vendor == "postgresql" else [self._read(row) for row in found]
 
@@ -108,8 +119,23 @@ class Statement:
 
     def _changed(self, parameters: Mapping[str, Any]) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(self._text(), parameters)
+            self._execute(cursor, parameters)
             return int(cursor.rowcount)
+
+    def _execute(self, cursor: Any, parameters: Mapping[str, Any]) -> None:
+        if self._planned and connection.vendor == "postgresql":
+            names, planned = self._plan
+            planned.execute(cursor, [parameters[name] for name in names])
+        else:
+            cursor.execute(self._text(), parameters)
+
+    @cached_property
+    def _plan(self) -> tuple[list[str], Planned]:
+        """The names of the values in their order, and the statement that takes them so."""
+        text = self._text()
+        placed = _NAMED.findall(text)
+        names = list(dict.fromkeys(placed))
+        return names, Planned(_NAMED.sub("%s", text), [names.index(name) for name in placed], [None] * len(placed))
 
     def _text(self) -> str:
         vendor = connection.vendor

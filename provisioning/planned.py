@@ -1,4 +1,4 @@
-"""Statements that Postgres plans once a connection, not once a use: to plan a dozen joins takes longer than to run them.
+"""Statements that Postgres plans once a connection, not at each use: planning joins takes longer than running them.
 
 Only for looks by key that every plan answers alike. A plan is kept however the tables grow until Postgres gathers its
 statistics anew, so what depends on how full a table is (the relay's looks at its queue) is planned each time.
@@ -9,6 +9,7 @@ statements of a session: PREPARED_STATEMENTS=off.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -16,6 +17,8 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 from django.db import connection
 
+_TABLE: Final = re.compile(r'\b(?:FROM|INTO|UPDATE) "?(\w+)')
+"""What the name tells whoever reads the server's log."""
 _known: Final[WeakKeyDictionary[Any, set[str]]] = WeakKeyDictionary()
 """By connection of the driver: a new connection knows no statement."""
 
@@ -26,7 +29,8 @@ class Planned:
 
     def __init__(self, sql: str, order: Sequence[int | None], fixed: Sequence[Any]) -> None:
         self._plain, self._order, self._fixed = sql, order, fixed
-        self._name = f"hub_{hashlib.md5(repr((sql, fixed)).encode(), usedforsecurity=False).hexdigest()[:20]}"
+        table, digest = _TABLE.search(sql), hashlib.md5(repr((sql, fixed)).encode(), usedforsecurity=False)
+        self._name = f"hub_{table[1] if table else ''}"[:40] + f"_{digest.hexdigest()[:16]}"
 
     def execute(self, cursor: Any, values: Sequence[Any]) -> None:
         """Run it with these values; the cursor has the rows."""

@@ -145,7 +145,7 @@ class PreparedInsert(Generic[M]):
         fields = self._fields
         values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
         with connection.cursor() as cursor:
-            cursor.execute(self._statement, values)
+            self._statement.execute(cursor, values)
         row._state.adding, row._state.db = False, connection.alias
 
     @cached_property
@@ -153,10 +153,11 @@ class PreparedInsert(Generic[M]):
         return list(self._model._meta.concrete_fields)
 
     @cached_property
-    def _statement(self) -> str:
+    def _statement(self) -> Planned:
         names = ", ".join(connection.ops.quote_name(field.column) for field in self._fields)
         table, places = connection.ops.quote_name(self._model._meta.db_table), ", ".join(["%s"] * len(self._fields))
-        return f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608  (names of ours)
+        count = len(self._fields)
+        return Planned(f"INSERT INTO {table} ({names}) VALUES ({places})", range(count), [None] * count)  # noqa: S608  (names of ours)
 
 
 def _stand_in(kind: Kind, place: int) -> Kind:

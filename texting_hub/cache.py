@@ -5,14 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import RedisError
 
 logger = structlog.get_logger(__name__)
 
 
+class _KeptClients(RedisCacheClient):
+    """One client a server: Django makes one for every call, which takes longer than the call."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._clients: dict[int, Any] = {}
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        base: Any = super()
+        pool = base._get_connection_pool(write)
+        client = self._clients.get(id(pool))
+        if client is None:
+            client = self._clients[id(pool)] = base.get_client(key, write=write)
+        return client
+
+
 class ForgivingRedisCache(RedisCache):
     """Django's Redis cache, with every Redis error turned into a miss."""
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = _KeptClients
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         try:

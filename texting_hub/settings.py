@@ -118,6 +118,11 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
+    """Statements that accept a text are planned once a connection. Off behind a pooler that works by transaction."""
+    if PREPARED_STATEMENTS:
+        # These statements look for keys: the first plan is the right one, and trying others costs what is to be saved.
+        DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c plan_cache_mode=force_generic_plan"
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "provisioning.User"
@@ -296,8 +301,6 @@ SPECTACULAR_SETTINGS = {
 RELAY_LEASE_SECONDS = 60
 CARRIER_TIMEOUT_SECONDS = 10
 """Connecting, writing and reading together. The lease must outlive it."""
-PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
-"""On Postgres: statements that accept a text are planned once a connection. Off behind a pooler by transaction."""
 SAME_TEXT_A_DAY = env.int("SAME_TEXT_A_DAY", default=50)
 """How often one number may send the same words (of 30 characters or more) a day: more of it is spam to carriers."""
 REGISTRY_TIMEOUT_SECONDS = 10

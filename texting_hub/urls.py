@@ -12,19 +12,20 @@ from texting_hub import health, live, metrics, views
 from texting_hub.openapi import ApiDocs
 
 api_v1 = [
-    *provisioning.api_urlpatterns,
     *messaging.api_urlpatterns,
+    *provisioning.api_urlpatterns,
     *compliance.api_urlpatterns,
 ]
 
+# What programs ask for comes first: each address before theirs is one more that theirs is compared with.
 urlpatterns = [
+    path("api/v1/", include((api_v1, "api"), namespace="api")),
     path("", views.home, name="home"),
     path("", include(provisioning)),
     path("", include(messaging)),
     path("", include(compliance)),
     path("live/", live.stream, name="live"),
     path("admin/", admin.site.urls),
-    path("api/v1/", include((api_v1, "api"), namespace="api")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", login_required(ApiDocs.as_view(url_name="schema")), name="api_docs"),
     path("healthz", health.alive, name="healthz"),

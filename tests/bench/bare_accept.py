@@ -1,8 +1,9 @@
 """What accepting is measured against: the statements that an honest accept needs, from a loop around psycopg2.
 
-    python -m tests.bench.bare_accept WORK PLACE OF
+    python -m tests.bench.bare_accept WORK PLACE OF plain|planned
 
-Token, eligibility (one join over all that decides it), opt-out, place in the conversation, the row; one commit a text.
+Token, eligibility (two joins over what decides it), opt-out, place in the conversation, the row; one commit a text.
+`plain` executes them as psycopg2 does, `planned` prepares them once, which psycopg2 does not do by itself.
 No HTTP, no checks of the text, no content rules, no limits, no wake-up.
 """
 
@@ -23,24 +24,26 @@ TOKEN = """
 SELECT t.digest, t.expires_at, t.revoked_at, t.scopes, u.id, u.is_active, u.organization_id
 FROM provisioning_apitoken t JOIN provisioning_user u ON u.id = t.user_id WHERE t.prefix = %s
 """
-ELIGIBLE = """
-SELECT n.id, n.e164, u.organization_id
-FROM provisioning_user u
+USER = """
+SELECT o.id FROM provisioning_user u
 JOIN provisioning_organization o ON o.id = u.organization_id
 JOIN provisioning_location l ON l.id = u.location_id AND l.organization_id = o.id
-JOIN provisioning_phonenumber n ON n.user_id = u.id AND n.organization_id = o.id
-JOIN provisioning_campaign c ON c.id = n.campaign_id AND c.organization_id = o.id
-JOIN provisioning_brand b ON b.id = c.brand_id AND b.organization_id = o.id
-JOIN messaging_sendingnumber s ON s.number_id = n.id
 WHERE u.id = %s AND u.is_active AND u.license = 'professional'
 AND o.customer_type = 'enterprise' AND o.addon_licenses > 0
 AND (u.texting_setting = 'on' OR (u.texting_setting = 'default' AND (
     l.texting_setting = 'on' OR (l.texting_setting = 'default' AND o.texting_enabled))))
 AND (NOT o.healthcare OR o.phi_attested_at IS NOT NULL)
 AND l.country IN ('US', 'CA') AND l.pstn_connection = 'cisco_pstn'
+AND EXISTS (SELECT 1 FROM provisioning_callingplan p WHERE p.organization_id = o.id AND p.country IN ('US', 'CA'))
+"""
+NUMBER = """
+SELECT n.id, n.e164 FROM provisioning_phonenumber n
+JOIN provisioning_campaign c ON c.id = n.campaign_id AND c.organization_id = n.organization_id
+JOIN provisioning_brand b ON b.id = c.brand_id AND b.organization_id = n.organization_id
+JOIN messaging_sendingnumber s ON s.number_id = n.id
+WHERE n.user_id = %s AND n.organization_id = %s
 AND n.active AND n.source = 'cisco_calling_plan' AND n.capability = 'capable'
 AND c.status = 'active' AND b.status = 'verified' AND NOT s.paused
-AND EXISTS (SELECT 1 FROM provisioning_callingplan p WHERE p.organization_id = o.id AND p.country IN ('US', 'CA'))
 AND (c.number_pool OR (SELECT count(*) FROM provisioning_phonenumber m WHERE m.campaign_id = c.id AND m.active) <= 49)
 """
 OPTED_OUT = """
@@ -61,50 +64,59 @@ INSERT INTO messaging_message (
     '', '', '', '', ''
 )
 """
-TEXT_KINDS = "uuid, uuid, uuid, uuid, uuid, int, text, text, text, text, text, timestamptz, timestamptz"
+KINDS = {
+    "token": (TOKEN, "text"), "own": (USER, "uuid"), "number": (NUMBER, "uuid, uuid"),
+    "opted_out": (OPTED_OUT, "uuid, text, uuid"), "place": (PLACE, "timestamptz, uuid, uuid, text"),
+    "text": (TEXT, "uuid, uuid, uuid, uuid, uuid, int, text, text, text, text, text, timestamptz, timestamptz"),
+}  # fmt: skip
 
 
-def prepare(connection: Any) -> None:
-    """Planned once, as whoever wants it fast does."""
+def statements(connection: Any, planned: bool) -> dict[str, str]:
+    """By name, as they are executed: as they are, or planned once."""
+    if not planned:
+        return {name: statement for name, (statement, _kinds) in KINDS.items()}
     with connection, connection.cursor() as cursor:
-        for name, statement, kinds in (
-            ("token", TOKEN, "text"), ("eligible", ELIGIBLE, "uuid"), ("opted_out", OPTED_OUT, "uuid, text, uuid"),
-            ("place", PLACE, "timestamptz, uuid, uuid, text"), ("text", TEXT, TEXT_KINDS),
-        ):  # fmt: skip
+        for name, (statement, kinds) in KINDS.items():
             places = tuple(f"${place}" for place in range(1, statement.count("%s") + 1))
             cursor.execute(f"PREPARE {name} ({kinds}) AS {statement % places}")
+    return {
+        name: f"EXECUTE {name} ({', '.join(['%s'] * statement.count('%s'))})"
+        for name, (statement, _kinds) in KINDS.items()
+    }
 
 
-def accept(connection: Any, token: str, to: str, body: str, key: str) -> None:
+def accept(connection: Any, sql: dict[str, str], token: str, to: str, body: str, key: str) -> None:
     """One text, committed. Fails on the spot when something is not as it should be."""
     now = datetime.now(UTC)
     with connection, connection.cursor() as cursor:
-        cursor.execute("EXECUTE token (%s)", [token.split("_")[1]])
+        cursor.execute(sql["token"], [token.split("_")[1]])
         digest, expires_at, revoked_at, scopes, user, active, _organization = cursor.fetchone()
         assert digest == hashlib.sha256(token.encode()).hexdigest()
         assert (active, revoked_at) == (True, None)
         assert expires_at > now
         assert "messages:write" in scopes
-        cursor.execute("EXECUTE eligible (%s)", [user])
-        number, e164, organization = cursor.fetchone()
-        cursor.execute("EXECUTE opted_out (%s, %s, %s)", [organization, to, number])
+        cursor.execute(sql["own"], [user])
+        (organization,) = cursor.fetchone()
+        cursor.execute(sql["number"], [user, organization])
+        number, e164 = cursor.fetchone()
+        cursor.execute(sql["opted_out"], [organization, to, number])
         assert cursor.fetchone() is None
-        cursor.execute("EXECUTE place (%s, %s, %s, %s)", [now, user, number, to])
+        cursor.execute(sql["place"], [now, user, number, to])
         conversation, seq = cursor.fetchone()
         values = [organization, user, number, conversation, seq, e164, to, body, body.casefold(), key, now, now]
-        cursor.execute(f"EXECUTE text ({', '.join(['%s'] * 13)})", [str(uuid7()), *values])
+        cursor.execute(sql["text"], [str(uuid7()), *values])
 
 
-def main(work: Path, place: int, of: int) -> None:
+def main(work: Path, place: int, of: int, kind: str) -> None:
     texts = json.loads(work.read_text())[place::of]
     connection = psycopg2.connect(os.environ["DATABASE_URL"])
-    prepare(connection)
+    sql = statements(connection, kind == "planned")
     print("ready", flush=True)
     sys.stdin.readline()
     for token, to, body, key in texts:
-        accept(connection, token, to, body, key)
+        accept(connection, sql, token, to, body, key)
     print("done", flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

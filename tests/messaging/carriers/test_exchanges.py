@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from messaging.carriers.base import NotTaken, Unconfirmed
@@ -72,6 +72,7 @@ def test_no_body_survives_wherever_the_carrier_repeats_it(body: str, before: str
     frame=st.sampled_from(["{}", "number {} is bad", "({})", "to:{}!", "x{}y"]),
 )
 def test_of_a_number_only_two_digits_survive(number: str, name: str, frame: str) -> None:
+    assume(frame != "x{}y" or name not in KEPT.identifiers)  # What letters stand around is an id: SM12345678901.
     told = redacted(json.dumps({name: frame.format(number)}).encode(), KEPT).partition(": ")[2]
     assert re.findall(r"\d\D?\d\D?\d", told) == []
 
