@@ -46,7 +46,7 @@ SENTENCES: Final[dict[Answer, Promise]] = {
     Answer.NOT_KNOWN: gettext_lazy(
         "The carrier doesn’t know this text, as of now. That is no proof that it never had it, so nothing changes."
     ),
-    Answer.CANNOT_BE_ASKED: gettext_lazy("This carrier can’t be asked about this text."),
+    Answer.CANNOT_BE_ASKED: gettext_lazy("There is no carrier that can be asked about this text."),
     Answer.NO_ANSWER: gettext_lazy("The carrier gave no usable answer. Try again in a minute."),
 }
 
@@ -57,7 +57,12 @@ def may_ask(text: Message) -> bool:
 
 
 def ask(text: Message, actor: Actor, now: datetime) -> Answer:
-    """Ask the text's carrier about it, and take over what it says. `may_ask` must hold; call it in no transaction."""
+    """Ask the text's carrier about it, and take over what it says; call it in no transaction.
+
+    A text that no carrier had is answered at once, and leaves no trace: nobody was asked.
+    """
+    if not may_ask(text):
+        return Answer.CANNOT_BE_ASKED
     answer, event, exchanges = _asked(text)
     with transaction.atomic():
         exchange_log.note_question(text, exchanges, now)

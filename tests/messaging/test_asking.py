@@ -138,7 +138,7 @@ def test_a_carrier_without_a_usable_answer_is_a_sentence(operator: Client, text:
 
 def test_a_carrier_that_can_not_be_asked_says_so(operator: Client, text: Message, twilio: Twilio) -> None:
     Message.objects.update(carrier_message_id="")
-    assert "can’t be asked about this text" in ask(operator, text)
+    assert "no carrier that can be asked about this text" in ask(operator, text)
     assert twilio.asked == []
     assert Exchange.objects.count() == 0
 
@@ -150,10 +150,11 @@ def test_only_a_text_that_a_carrier_had_can_be_asked_about(operator: Client, tex
         user, now, Status.RECEIVED, seq=8, direction=Direction.INBOUND, carrier_account=text.carrier_account, attempts=1
     )
     for other in (waiting, inbound):
-        assert operator.post(reverse("operations_ask", args=[other.pk])).status_code == 404
+        assert "no carrier that can be asked about this text" in ask(operator, other)
         page = operator.get(reverse("operations_text", args=[other.pk])).content.decode()
         assert "Ask the carrier" not in page
     assert "Ask the carrier" in operator.get(reverse("operations_text", args=[text.pk])).content.decode()
+    assert not AuditEvent.objects.filter(action="text.carrier_asked").exists()
 
 
 def test_only_operators_ask(text: Message, signed_in_as: Any, full_admin: User, officer: User, twilio: Twilio) -> None:
