@@ -30,7 +30,6 @@ from tests.bench.common import Processes, analyze, conditions, get, on_demand, r
 from tests.bench.history import add_history
 
 GATE = 0.35
-THREADS = 4
 WARM_UP = 1_000
 """Texts before the first round: every thread of the web processes has then made its statements and its connection."""
 PEOPLE = 10
@@ -43,6 +42,7 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=4, help="Of a web process, and kept-alive connections to it.")
     parser.add_argument("--only", choices=["ours", "plain", "planned"])
     parser.add_argument("--history", type=int, default=0, help="Texts that were delivered in the last 400 days.")
     parser.add_argument("--on-demand", action="store_true", help="flat.py runs this: a round of ours a line read.")
@@ -61,14 +61,16 @@ def _measured(options: argparse.Namespace, processes: Processes) -> dict[str, An
     past = options.history // (options.users * PEOPLE)
     add_history(past)
     analyze()
-    address = processes.web("--workers", str(options.processes), "--threads", str(THREADS))
+    address = processes.web(
+        "--workers", str(options.processes), "--worker-class", "gthread", "--threads", str(options.threads)
+    )  # fmt: skip
     until(lambda: get(f"{address}/readyz"))
     rates: dict[str, list[float]] = defaultdict(list)
 
     def accepted(kind: str, texts: int, name: str) -> float:
         work.write_text(json.dumps(_texts(tokens, texts, f"{kind} {name}")))
         _lay_out(past)
-        took = _took(_commands(kind, work, address, options.processes))
+        took = _took(_commands(kind, work, address, options))
         _check(texts, past)
         return took
 
@@ -171,11 +173,12 @@ def _lay_out(past: int) -> None:
     connection.close()
 
 
-def _commands(kind: str, work: Path, address: str, processes: int) -> list[list[str]]:
+def _commands(kind: str, work: Path, address: str, options: argparse.Namespace) -> list[list[str]]:
+    processes = options.processes
     if kind != "ours":
         return [["tests.bench.bare_accept", str(work), str(place), str(processes), kind] for place in range(processes)]
     web = urlsplit(address)
-    return [["tests.bench.api_clients", str(work), str(processes * THREADS), str(web.hostname), str(web.port)]]
+    return [["tests.bench.api_clients", str(work), str(processes * options.threads), str(web.hostname), str(web.port)]]
 
 
 def _took(commands: list[list[str]]) -> float:

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 
 ANSWERED = b"HTTP/1.1 201 "
+A_CONNECTION = 20
+"""Requests. A connection stays with one web process, so the next one goes to whichever has time."""
 
 
 class Client(threading.Thread):
@@ -19,15 +21,24 @@ class Client(threading.Thread):
 
     def __init__(self, host: str, port: int, texts: list[list[str]]) -> None:
         super().__init__()
+        self.done = False
         self._requests = [_request(host, *text) for text in texts]
-        self._socket = socket.create_connection((host, port))
+        self._address = host, port
+        self._connect()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(self._address)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def run(self) -> None:
-        for request in self._requests:
+        for place, request in enumerate(self._requests):
+            if place and place % A_CONNECTION == 0:
+                self._socket.close()
+                self._connect()
             self._socket.sendall(request)
             answer = self._answer()
             assert answer.startswith(ANSWERED), answer
+        self.done = True
 
     def _answer(self) -> bytes:
         got = b""
@@ -63,7 +74,8 @@ def main(work: Path, connections: int, host: str, port: int) -> None:
         client.start()
     for client in clients:
         client.join()
-    print("done", flush=True)
+    if all(client.done for client in clients):
+        print("done", flush=True)
 
 
 if __name__ == "__main__":

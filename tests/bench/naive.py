@@ -23,7 +23,7 @@ from django.views.decorators.csrf import csrf_exempt
 if not apps.ready:
     django.setup()
 
-app = Celery("naive", broker=os.environ.get("NAIVE_BROKER", "redis://127.0.0.1:6379/8"))
+app = Celery("naive", broker=os.environ.get("NAIVE_BROKER", "redis://127.0.0.1:6379/8"), set_as_current=False)
 app.conf.update(task_ignore_result=True, task_default_queue="naive", worker_hijack_root_logger=False)
 
 
