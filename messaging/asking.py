@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils.functional import Promise
@@ -28,6 +29,8 @@ from messaging.models import Message
 from messaging.models.messages import Direction
 from provisioning.changes import Actor, record_target
 from provisioning.vault import Unreadable
+
+logger = structlog.get_logger(__name__)
 
 
 class Answer(StrEnum):
@@ -65,14 +68,14 @@ def ask(text: Message, actor: Actor, now: datetime) -> Answer:
         return Answer.CANNOT_BE_ASKED
     answer, event, exchanges = _asked(text)
     with transaction.atomic():
+        if event is not None and text.carrier_account is not None:
+            fresh = receipts.accept_receipt(text.carrier_account, event, now)
+            answer = Answer.NEWS if fresh is not None else Answer.NOTHING_NEW
         exchange_log.note_question(text, exchanges, now)
         record_target(
             "text.carrier_asked", actor, text, organization_id=text.organization_id, after={"answer": answer.value}
         )
-    if event is None or text.carrier_account is None:
-        return answer
-    fresh = receipts.accept_receipt(text.carrier_account, event, now)
-    return Answer.NEWS if fresh is not None else Answer.NOTHING_NEW
+    return answer
 
 
 def _asked(text: Message) -> tuple[Answer, ReceiptEvent | None, list[Exchange]]:
@@ -84,6 +87,9 @@ def _asked(text: Message) -> tuple[Answer, ReceiptEvent | None, list[Exchange]]:
         except CannotBeAsked:
             return Answer.CANNOT_BE_ASKED, None, exchanges
         except (SendError, UnknownCarrier, Unreadable):
+            return Answer.NO_ANSWER, None, exchanges
+        except Exception:  # An adapter that can't read an answer: the question is still told.
+            logger.exception("carrier_adapter_failed", message=str(text.pk))
             return Answer.NO_ANSWER, None, exchanges
     return (Answer.NEWS if event is not None else Answer.NOT_KNOWN), event, exchanges
 

@@ -122,7 +122,8 @@ else:
     """Statements that accept a text are planned once a connection. Off behind a pooler that works by transaction."""
     if PREPARED_STATEMENTS:
         # These statements look for keys: the first plan is the right one, and trying others costs what is to be saved.
-        DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c plan_cache_mode=force_generic_plan"
+        _own = DATABASES["default"].setdefault("OPTIONS", {})
+        _own["options"] = f"{_own.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "provisioning.User"

@@ -118,6 +118,8 @@ def test_the_same_answer_twice_is_taken_once(operator: Client, text: Message, tw
     assert "The carrier says what it said before." in ask(operator, text)
     assert Receipt.objects.count() == 1
     assert Exchange.objects.filter(message=text, outcome="asked").count() == 2
+    asked = AuditEvent.objects.filter(action="text.carrier_asked").order_by("pk")
+    assert [event.after["answer"] for event in asked] == ["news", "nothing_new"]
 
 
 def test_what_the_carrier_does_not_know_moves_nothing(operator: Client, text: Message, twilio: Twilio) -> None:
@@ -134,6 +136,17 @@ def test_a_carrier_without_a_usable_answer_is_a_sentence(operator: Client, text:
     assert "gave no usable answer" in ask(operator, text)
     text.refresh_from_db()
     assert text.status == Status.UNCONFIRMED
+
+
+def test_an_answer_that_the_adapter_can_not_read_is_a_sentence_and_told(
+    operator: Client, text: Message, twilio: Twilio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from messaging.carriers import twilio as adapter
+
+    monkeypatch.setattr(adapter, "_found", lambda *_: {}["nothing"])
+    twilio.answer = says("delivered")
+    assert "gave no usable answer" in ask(operator, text)
+    assert Exchange.objects.filter(message=text, outcome="asked").count() == 1
 
 
 def test_a_carrier_that_can_not_be_asked_says_so(operator: Client, text: Message, twilio: Twilio) -> None:
