@@ -232,7 +232,6 @@ _MOVE_ON: Final = Statement(
     UPDATE messaging_conversation SET last_seq = %(seq)s, last_message_id = %(message)s, changed_at = %(changed_at)s
     WHERE id = %(id)s
     """,
-    planned=True,
 )
 _COUNT: Final = Statement(
     """
@@ -248,7 +247,6 @@ _COUNT: Final = Statement(
         AND (others.user_id IS NULL OR others.user_id <> %(user)s)
     ), 0)
     """,
-    planned=True,
 )
 
 

@@ -10,13 +10,12 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from functools import cache
+from typing import Final, NamedTuple
 
 from django.db import connection
 
-from messaging import clock
-from messaging.models import Message
-from messaging.statements import id_of
+from messaging.statements import Statement, id_of
 from messaging.states import TOO_OLD_AFTER
 
 
@@ -44,28 +43,28 @@ def heads_of(
     number_ids: Collection[uuid.UUID], now: datetime, *, people: int, automatic: int
 ) -> dict[uuid.UUID, Heads]:
     """The heads of each number; of people's and of automatic texts at most so many."""
-    ids = {f"id{place}": _key(number_id) for place, number_id in enumerate(number_ids)}
-    query = _QUERY.replace("{ids}", ", ".join(f"%({name})s" for name in ids))
-    moment = connection.ops.adapt_datetimefield_value
-    limits = {"people": people, "automatic": automatic, "now": moment(now), "oldest": moment(now - TOO_OLD_AFTER)}
-    with connection.cursor() as cursor:
-        cursor.execute(_spelled(query), {**ids, **limits})
-        return {uuid.UUID(str(row[0])): _read(*row[1:]) for row in cursor.fetchall()}
+    rows = _statement(connection.vendor).rows(
+        ids=number_ids, now=now, oldest=now - TOO_OLD_AFTER, people=people, automatic=automatic
+    )
+    return {row[0]: _read(*row[1:]) for row in rows}
 
 
-def _key(identifier: uuid.UUID) -> Any:
-    return Message._meta.pk.get_db_prep_value(identifier, connection)
-
-
-def _spelled(query: str) -> str:
+@cache
+def _statement(vendor: str) -> Statement:
     """The query in the words of this database."""
-    for word, spellings in _SPELLINGS.items():
-        query = query.replace(word, spellings[connection.vendor])
-    return query
+    kinds = {
+        "number_id": "uuid",
+        "automatic": "text",
+        "prompt": "text",
+        "others": "text",
+        "due": "time",
+        "retry": "time",
+    }
+    return Statement(_QUERY.replace("{joined}", _JOINED[vendor]), answers=kinds)
 
 
-def _read(automatic: str | None, prompt: str | None, others: str | None, *later: datetime | str | None) -> Heads:
-    times = [clock.aware(at) for at in later if at is not None]
+def _read(automatic: str | None, prompt: str | None, others: str | None, *later: datetime | None) -> Heads:
+    times = [at for at in later if at is not None]
     return Heads(automatic=_heads(automatic), people=_heads(prompt) + _heads(others), later=times)
 
 
@@ -74,22 +73,15 @@ def _heads(joined: str | None) -> list[Head]:
     return [Head(id_of(identifier), int(segments)) for identifier, segments in found]
 
 
-_SPELLINGS: Final = {
-    "{joined}": {
-        "postgresql": "STRING_AGG(head.id::text || ':' || head.segments, ',')",
-        "sqlite": "GROUP_CONCAT(head.id || ':' || head.segments, ',')",
-    },
-    "{by prompt}": {"postgresql": "", "sqlite": "INDEXED BY messages_prompt"},
-    "{by waiting}": {"postgresql": "", "sqlite": "INDEXED BY messages_waiting"},
-    "{by automatic}": {"postgresql": "", "sqlite": "INDEXED BY messages_automatic"},
-    "{by in line}": {"postgresql": "", "sqlite": "INDEXED BY messages_in_line"},
-    "{by put off}": {"postgresql": "", "sqlite": "INDEXED BY messages_put_off"},
+_JOINED: Final = {
+    "postgresql": "STRING_AGG(head.id::text || ':' || head.segments, ',')",
+    "sqlite": "GROUP_CONCAT(head.id || ':' || head.segments, ',')",
 }
 _MAY_GO: Final = """
     m.status = 'queued' AND m.due_at >= %(oldest)s AND m.due_at <= %(now)s
     AND (m.leased_until IS NULL OR m.leased_until <= %(now)s) AND (m.retry_at IS NULL OR m.retry_at <= %(now)s)
     AND NOT EXISTS (
-        SELECT 1 FROM messaging_message earlier {by in line}
+        SELECT 1 FROM messaging_message earlier {by messages_in_line}
         WHERE earlier.conversation_id = m.conversation_id AND earlier.seq < m.seq
         AND (earlier.status = 'queued' OR earlier.status = 'sending')
     )
@@ -97,29 +89,29 @@ _MAY_GO: Final = """
 _QUERY: Final = f"""
 SELECT number.number_id,
 (SELECT {{joined}} FROM (
-    SELECT m.id, m.segments FROM messaging_message m {{by automatic}}
+    SELECT m.id, m.segments FROM messaging_message m {{by messages_automatic}}
     WHERE m.number_id = number.number_id AND m.kind = 'automatic' AND {_MAY_GO}
     ORDER BY m.due_at, m.id LIMIT %(automatic)s
 ) head),
 (SELECT {{joined}} FROM (
-    SELECT m.id, m.segments FROM messaging_message m {{by prompt}}
+    SELECT m.id, m.segments FROM messaging_message m {{by messages_prompt}}
     WHERE m.number_id = number.number_id AND m.kind = 'person' AND m.prompt AND {_MAY_GO}
     ORDER BY m.due_at, m.id LIMIT %(people)s
 ) head),
 (SELECT {{joined}} FROM (
-    SELECT m.id, m.segments FROM messaging_message m {{by waiting}}
+    SELECT m.id, m.segments FROM messaging_message m {{by messages_waiting}}
     WHERE m.number_id = number.number_id AND m.kind = 'person' AND NOT m.prompt AND {_MAY_GO}
     ORDER BY m.due_at, m.id LIMIT %(people)s
 ) head),
 (
-    SELECT m.due_at FROM messaging_message m {{by waiting}}
+    SELECT m.due_at FROM messaging_message m {{by messages_waiting}}
     WHERE m.number_id = number.number_id AND (m.status = 'scheduled' OR m.status = 'queued') AND m.due_at > %(now)s
     ORDER BY m.due_at LIMIT 1
 ),
 (
-    SELECT m.retry_at FROM messaging_message m {{by put off}}
+    SELECT m.retry_at FROM messaging_message m {{by messages_put_off}}
     WHERE m.number_id = number.number_id AND m.status = 'queued' AND m.retry_at > %(now)s
     ORDER BY m.retry_at LIMIT 1
 )
-FROM messaging_sendingnumber number WHERE number.number_id IN ({{ids}})
+FROM messaging_sendingnumber number WHERE number.number_id {{in ids}}
 """  # noqa: S608  (constants of this file; values are parameters)

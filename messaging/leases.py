@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -50,6 +50,11 @@ class Lease:
     token: uuid.UUID
     message_ids: list[uuid.UUID]
     until: datetime
+
+    def split(self, texts: int) -> tuple[Lease, Lease]:
+        """The first so many texts, and the rest."""
+        first, rest = self.message_ids[:texts], self.message_ids[texts:]
+        return replace(self, message_ids=first), replace(self, message_ids=rest)
 
 
 class _Number(NamedTuple):

@@ -153,7 +153,6 @@ _STANDING: Final = Statement(
     """,
     given={"number_id": "uuid", "counterpart": "text"},
     answers={"number_id": "uuid", "counterpart": "text"},
-    planned=True,
 )
 
 

@@ -20,7 +20,6 @@ _LOOK_AGAIN: Final = Statement(
     UPDATE messaging_sendingnumber SET next_due_at = %(at)s
     WHERE number_id {in ids} AND (next_due_at IS NULL OR next_due_at > %(at)s)
     """,
-    planned=True,
 )
 _LOCK: Final = Statement(
     "SELECT number_id FROM messaging_sendingnumber WHERE number_id {in ids} ORDER BY number_id {lock}",

@@ -17,6 +17,7 @@ What must never happen, and what prevents it:
    stays the head. A slow answer holds up its own conversation and one connection, nothing else.
 4. A person is texted after a STOP committed. Dispatch locks first and reads opt-outs in a second statement.
 
+What is leased, a moment's worth more than there is room for, is still queued: a lease that is never used runs out.
 No transaction is open while a carrier is talked to. The wire has a thread of its own (transit.py); everything that
 touches the database happens in the relay's thread, so that a batch is written while the next one is on the wire.
 As many texts again as there are connections are dispatched ahead, or each connection would wait for a commit after each
@@ -25,6 +26,7 @@ answer. They leave within the time of one answer; killed in between, they are `u
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections import Counter
@@ -40,10 +42,12 @@ from messaging import clock, departures, exchange_log, leases, measurements, sta
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.changes import touch
 from messaging.departures import Departure
+from messaging.leases import Lease
 from messaging.models.messages import Status
 from messaging.statements import distinct
 from messaging.states import Fact
 from messaging.transit import Answer, Outcome, Transit
+from provisioning.planned import plan_anew
 
 logger = structlog.get_logger(__name__)
 
@@ -54,6 +58,10 @@ SHIFT_SECONDS: Final = 3.0
 FIRST_RETRY: Final = timedelta(seconds=1)
 LONGEST_RETRY: Final = timedelta(minutes=1)
 LONGEST_RETRY_AFTER: Final = timedelta(hours=1)
+AHEAD_SECONDS: Final = 0.1
+"""So much is leased beyond what there is room for: what will find room within this time, going by the last answers."""
+NOTED_TOGETHER: Final = 50
+"""So many exchanges are written to the log at once; fewer when there is nothing more to do."""
 SHOWN_AFTER_SECONDS: Final = 1.0
 """A text that is not answered by then is shown as Sending; before, nobody could read the word."""
 
@@ -81,6 +89,10 @@ class Relay:
         self._transit = Transit(connections=connections, timeout=settings.CARRIER_TIMEOUT_SECONDS)
         self._unwritten: list[Outcome] = []
         self._shown: set[uuid.UUID] = set()
+        self._plans_end = 0.0
+        self._unnoted: list[Outcome] = []
+        self._ahead: Lease | None = None
+        self._answered_since = (0, 0.0)
 
     def __enter__(self) -> Relay:
         return self
@@ -96,37 +108,62 @@ class Relay:
         """Work until nothing is due or the shift is over, and everything on the wire is answered; the next due time."""
         shift_ends = time.monotonic() + SHIFT_SECONDS
         self._called = False
+        self._plan_anew()
         self._write()
         while True:
-            began = time.monotonic() < shift_ends and self._begin()
+            began = self._begin(may_lease=time.monotonic() < shift_ends)
             if not self._transit.in_flight and not began:
+                self._note()
                 return leases.next_due_at()
             self._collect()
             self._write()
 
-    def _begin(self) -> bool:
-        """Lease, dispatch and start what there is room for. False: nothing is due, or there is no room."""
+    def _plan_anew(self) -> None:
+        """Once a shift at most: the queue may be a hundred times as long as when Postgres made its plans."""
+        if time.monotonic() >= self._plans_end:
+            plan_anew()
+            self._plans_end = time.monotonic() + SHIFT_SECONDS
+
+    def _begin(self, *, may_lease: bool = True) -> bool:
+        """Dispatch and start what there is room for. False: nothing is due, or there is no room."""
         room = self._most - self._transit.in_flight
-        # Read before the lease is: however long both commits take, no byte leaves after it ran out.
+        if not room:
+            return False
+        # Read before the database's time is: however long the commits take, no byte leaves after the lease ran out.
         latest = time.monotonic() + settings.RELAY_LEASE_SECONDS - 2 * settings.CARRIER_TIMEOUT_SECONDS
         now = self._now()
-        lease = leases.take(now, room) if room and leases.is_any_due(now) else None
+        lease = self._ahead or (self._lease(now, room) if may_lease else None)
         if lease is None:
             return False
-        if len(lease.message_ids) == room and self._call and not self._called:
-            self._called = True
-            self._call()
-        going = departures.dispatch(lease, now) if lease.message_ids else []
+        portion, rest = lease.split(room)
+        self._ahead = rest if rest.message_ids else None
+        going = departures.dispatch(portion, now) if portion.message_ids else []
         if going:
             self._transit.hand_over(going, latest)
             for account, texts in Counter(departure.account.name for departure in going).items():
                 measurements.observe_batch(account, texts)
         return True
 
+    def _lease(self, now: datetime, room: int) -> Lease | None:
+        """A lease for the room that there is, and for what finds room in a moment."""
+        asked, self._answered_since = room + self._soon(), (0, time.monotonic())
+        lease = leases.take(now, asked) if leases.is_any_due(now) else None
+        if lease is not None and len(lease.message_ids) == asked and self._call and not self._called:
+            self._called = True
+            self._call()
+        return lease
+
+    def _soon(self) -> int:
+        """How many texts will find room in a moment, if answers come as they did since the last lease."""
+        answered, since = self._answered_since
+        return math.floor(AHEAD_SECONDS * answered / max(time.monotonic() - since, AHEAD_SECONDS / 10))
+
     def _collect(self) -> None:
         """Wait for the next answers."""
         if self._transit.in_flight:
-            self._unwritten += self._transit.collect(SHOWN_AFTER_SECONDS)
+            answered = self._transit.collect(SHOWN_AFTER_SECONDS)
+            self._answered_since = (self._answered_since[0] + len(answered), self._answered_since[1])
+            self._unwritten += answered
             self._show_slow_ones()
 
     def _show_slow_ones(self) -> None:
@@ -142,10 +179,17 @@ class Relay:
     def _write(self) -> None:
         """Write the outcomes. If the database fails they are kept for the next run, and the error goes up."""
         if self._unwritten:
-            ended, now = self._unwritten, self._now()
-            settle(ended, now)
+            settle(self._unwritten, self._now())
+            self._unnoted += self._unwritten
             self._unwritten = []
-            exchange_log.note(ended, now)
+            if len(self._unnoted) >= NOTED_TOGETHER:
+                self._note()
+
+    def _note(self) -> None:
+        """Put what was said to carriers into the exchange log."""
+        if self._unnoted:
+            noted, self._unnoted = self._unnoted, []
+            exchange_log.note(noted, self._now())
 
 
 def settle(outcomes: list[Outcome], now: datetime) -> None:

@@ -76,8 +76,8 @@ _ID: Final = new_type((2950,), "ID", lambda value, _cursor: None if value is Non
 class Statement:
     """One statement: `answers` names the columns that come back and their kinds, `given` those of `{given}`.
 
-    Kinds: uuid, time, day, text, int, float, bool. `planned`: once a connection, where no plan depends on how full a
-    table is (provisioning/planned.py).
+    Kinds: uuid, time, day, text, int, float, bool. Each is planned once a connection (provisioning/planned.py); who runs
+    for long gives the plans up now and then, as tables grow (the relay does at every shift).
     """
 
     def __init__(
@@ -86,13 +86,11 @@ class Statement:
         *,
         answers: Mapping[str, str] | None = None,
         given: Mapping[str, str] | None = None,
-        planned: bool = False,
     ) -> None:
         self._sql = sql
         self._answers = list((answers or {}).values())
         self._given = dict(given or {})
         self._spelled: dict[str, str] = {}
-        self._planned = planned
 
     def rows(self, given: Collection[tuple[Any, ...]] = (), **values: Any) -> list[tuple[Any, ...]]:
         """What a SELECT answers; ids and times are what Python has for them, on both databases.
@@ -123,7 +121,7 @@ class Statement:
             return int(cursor.rowcount)
 
     def _execute(self, cursor: Any, parameters: Mapping[str, Any]) -> None:
-        if self._planned and connection.vendor == "postgresql":
+        if connection.vendor == "postgresql":
             names, planned = self._plan
             planned.execute(cursor, [parameters[name] for name in names])
         else:

@@ -1,7 +1,7 @@
 """Statements that Postgres plans once a connection, not at each use: planning joins takes longer than running them.
 
-Only for looks by key that every plan answers alike. A plan is kept however the tables grow until Postgres gathers its
-statistics anew, so what depends on how full a table is (the relay's looks at its queue) is planned each time.
+A plan is kept however the tables grow, until Postgres gathers its statistics anew or the connection ends (after
+CONN_MAX_AGE). Whoever looks at tables that fill fast gives its plans up more often: `plan_anew` (the relay does).
 SQLite has no such thing and needs none. Behind a pooler that hands connections out by transaction there are no
 statements of a session: PREPARED_STATEMENTS=off.
 """
@@ -57,6 +57,13 @@ class Planned:
             ]
             cursor.execute(b"PREPARE " + self._name.encode() + b" AS " + cursor.mogrify(self._plain, places))
         known.add(self._name)
+
+
+def plan_anew() -> None:
+    """Let every statement of this connection be planned again at its next use: what it looks at has grown."""
+    if connection.vendor == "postgresql" and settings.PREPARED_STATEMENTS:
+        with connection.cursor() as cursor:
+            cursor.execute("DISCARD PLANS")
 
 
 class _Place:

@@ -40,8 +40,10 @@ class Prepared:
         places = [found for found in _PLACE.finditer(sql) if found[0] == "%s"]
         self._before, self._after = sql[: places[at].start()], sql[places[at].end() :]
         self._first, self._last = parameters[:at], parameters[at + 1 :]
-        alone = [None] * len(parameters)
-        self._of_one = Planned(sql, [*alone[:at], 0, *alone[at + 1 :]], parameters)
+        order: list[int | None] = [None] * len(parameters)
+        order[at] = 0
+        self._of_one = Planned(sql, order, parameters)
+        self._of_many = Planned(_any_of_an_array(self._before, self._after), order, parameters)
         fields = [column for column, _sql, _alias in compiler.select]
         self._converters = compiler.get_converters(fields)
 
@@ -52,6 +54,8 @@ class Prepared:
         with connection.cursor() as cursor:
             if len(ids) == 1:
                 self._of_one.execute(cursor, [*map(_stored, ids)])
+            elif connection.vendor == "postgresql":
+                self._of_many.execute(cursor, [f"{{{','.join(map(str, ids))}}}"])
             else:
                 sql = f"{self._before}{', '.join(['%s'] * len(ids))}{self._after}"
                 cursor.execute(sql, [*self._first, *map(_stored, ids), *self._last])
@@ -64,6 +68,11 @@ class Prepared:
             for convert in converters:
                 values[at] = convert(values[at], expression, connection)
         return tuple(values)
+
+
+def _any_of_an_array(before: str, after: str) -> str:
+    """`x IN (` and `)` around the place become `x = ANY(`: one statement for any number of ids, on Postgres."""
+    return f"{before.removesuffix('IN (')}= ANY(%s::uuid[]{after}"
 
 
 def _stored(key: uuid.UUID) -> Any:

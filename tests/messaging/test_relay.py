@@ -14,7 +14,7 @@ from django.db import DataError, OperationalError
 from messaging import departures, leases, optouts, relay, states, transit
 from messaging.carriers.base import Accepted, NotTaken, OutboundText, Refused, Unconfirmed
 from messaging.compose import compose
-from messaging.models import CarrierAccount, CarrierBatch, Conversation, Message, Receipt, SendingNumber
+from messaging.models import CarrierAccount, CarrierBatch, Conversation, Exchange, Message, Receipt, SendingNumber
 from messaging.models.messages import Kind, Status
 from messaging.relay import Relay
 from messaging.sweep import sweep
@@ -328,6 +328,91 @@ def test_no_more_texts_are_on_the_wire_than_there_are_connections(
         worker.run()
     assert len(carrier.taken) == 12
     assert carrier.most_at_once == 2
+
+
+@pytest.fixture
+def busy(user: User, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Twelve texts to twelve people; by the last answers all of them find room in a moment. How many were asked for."""
+    SendingNumber.objects.update(texts_a_minute=100_000, burst=1000)
+    for place in range(12):
+        write(user, to=person(place))
+    asked, take = list[int](), leases.take
+
+    def noted(now: datetime, room: int) -> leases.Lease | None:
+        asked.append(room)
+        return take(now, room)
+
+    monkeypatch.setattr(leases, "take", noted)
+    monkeypatch.setattr(relay, "AHEAD_SECONDS", 1000.0)
+    return asked
+
+
+def test_what_finds_room_in_a_moment_is_leased_ahead_and_dispatched_in_portions(
+    busy: list[int], carrier: CarrierInMemory, clock: Clock
+) -> None:
+    with Relay(clock, connections=2) as worker:
+        assert worker._begin()
+        worker._collect()
+        worker._write()
+        assert busy == [4]  # Nothing had been answered yet.
+        answered = Message.objects.filter(status="sent").count()
+        assert worker._begin()
+        assert busy[1] > 8
+        in_line = Message.objects.filter(leased_until__isnull=False)
+        assert in_line.filter(status="sending").count() == 4
+        assert in_line.filter(status="queued").count() == 12 - 4 - answered
+        worker.run()
+    assert len(carrier.taken) == len(set(carrier.taken)) == 12
+    assert carrier.most_at_once == 2
+
+
+def test_what_was_leased_ahead_goes_out_although_the_shift_is_over(
+    busy: list[int], carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Relay(clock, connections=2) as worker:
+        monkeypatch.setattr(worker, "_soon", lambda: 5)
+        assert worker._begin()
+        monkeypatch.setattr(relay, "SHIFT_SECONDS", -1.0)
+        worker.run()
+    assert busy == [9]
+    assert len(carrier.taken) == 9
+    assert Message.objects.filter(status="queued", leased_until__isnull=True).count() == 3
+
+
+def test_a_stop_after_the_lease_ahead_wins(
+    user: User, busy: list[int], carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Relay(clock, connections=2) as worker:
+        monkeypatch.setattr(worker, "_soon", lambda: 8)
+        assert worker._begin()
+        ahead = Message.objects.filter(status="queued", leased_until__isnull=False)[0]
+        optouts.opt_out(user.primary_number, ahead.counterpart, "stop", NOW)
+        worker.run()
+    assert (status(ahead), len(carrier.taken)) == ("blocked", 11)
+
+
+def test_exchanges_are_noted_together_and_all_of_them(user: User, carrier: CarrierInMemory, clock: Clock) -> None:
+    SendingNumber.objects.update(texts_a_minute=100_000, burst=1000)
+    for place in range(12):
+        write(user, to=person(place))
+    with Relay(clock, connections=2) as worker:
+        worker.run()
+    batch = CarrierBatch.objects.get()
+    assert batch.taken == Exchange.objects.count() == 12
+
+
+@pytest.mark.django_db
+def test_plans_are_given_up_once_a_shift(
+    worker: Relay, carrier: CarrierInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = list[bool]()
+    monkeypatch.setattr(relay, "plan_anew", lambda: given_up.append(True))
+    for _run in range(3):
+        worker.run()
+    assert given_up == [True]
+    monkeypatch.setattr(worker, "_plans_end", 0.0)
+    worker.run()
+    assert given_up == [True, True]
 
 
 # The second look

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from provisioning.models import User
-from provisioning.planned import Planned
+from provisioning.planned import Planned, plan_anew
 from provisioning.prepared import PreparedModels
 from tests import factories
 
@@ -92,3 +92,28 @@ def test_switched_off_nothing_is_kept_on_the_server(settings: Any) -> None:
     by_email = PreparedModels(lambda email: User.objects.filter(email=email, is_active=True), email="")
     assert by_email.first(email=user.email) == user
     assert kept() == before
+
+
+@only_postgres
+def test_it_is_planned_anew_when_told_to() -> None:
+    """A table that filled up since: the old plan reads all of it, the new one looks into the index."""
+    planned = Planned("SELECT place FROM growing WHERE place = %s", [0], [None])
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE growing (place int, words text)")
+        assert answers(planned, 1) == []
+        cursor.execute("CREATE INDEX growing_places ON growing (place)")
+        plan_anew()
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_indexonlyscan = off")
+        assert answers(planned, 1) == []
+        cursor.execute("RESET enable_indexscan; RESET enable_bitmapscan; RESET enable_indexonlyscan")
+        cursor.execute("INSERT INTO growing SELECT place, 'words' FROM generate_series(1, 20000) AS place")
+        assert "Seq Scan" in _plan(planned)
+        plan_anew()
+        assert "growing_places" in _plan(planned)
+
+
+def _plan(planned: Planned) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN EXECUTE {planned._name} (1)")
+        return " ".join(row[0] for row in cursor.fetchall())
