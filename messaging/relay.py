@@ -108,7 +108,6 @@ class Relay:
         """Work until nothing is due or the shift is over, and everything on the wire is answered; the next due time."""
         shift_ends = time.monotonic() + SHIFT_SECONDS
         self._called = False
-        self._plan_anew()
         self._write()
         while True:
             began = self._begin(may_lease=time.monotonic() < shift_ends)
@@ -117,12 +116,6 @@ class Relay:
                 return leases.next_due_at()
             self._collect()
             self._write()
-
-    def _plan_anew(self) -> None:
-        """Once a shift at most: the queue may be a hundred times as long as when Postgres made its plans."""
-        if time.monotonic() >= self._plans_end:
-            plan_anew()
-            self._plans_end = time.monotonic() + SHIFT_SECONDS
 
     def _begin(self, *, may_lease: bool = True) -> bool:
         """Dispatch and start what there is room for. False: nothing is due, or there is no room."""
@@ -148,10 +141,18 @@ class Relay:
         """A lease for the room that there is, and for what finds room in a moment."""
         asked, self._answered_since = room + self._soon(), (0, time.monotonic())
         lease = leases.take(now, asked) if leases.is_any_due(now) else None
-        if lease is not None and len(lease.message_ids) == asked and self._call and not self._called:
+        if lease is not None and len(lease.message_ids) == asked:
+            self._much_to_do()
+        return lease
+
+    def _much_to_do(self) -> None:
+        """Let another worker come and help, once a run. Let Postgres plan anew, once a shift: the queue has grown."""
+        if self._call and not self._called:
             self._called = True
             self._call()
-        return lease
+        if time.monotonic() >= self._plans_end:
+            plan_anew()
+            self._plans_end = time.monotonic() + SHIFT_SECONDS
 
     def _soon(self) -> int:
         """How many texts will find room in a moment, if answers come as they did since the last lease."""

@@ -76,8 +76,8 @@ _ID: Final = new_type((2950,), "ID", lambda value, _cursor: None if value is Non
 class Statement:
     """One statement: `answers` names the columns that come back and their kinds, `given` those of `{given}`.
 
-    Kinds: uuid, time, day, text, int, float, bool. Each is planned once a connection (provisioning/planned.py); who runs
-    for long gives the plans up now and then, as tables grow (the relay does at every shift).
+    Kinds: uuid, time, day, text, int, float, bool. Each is planned once a connection (provisioning/planned.py); who
+    runs for long gives the plans up now and then, as tables grow (the relay does at every shift).
     """
 
     def __init__(

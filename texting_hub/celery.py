@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, task_prerun, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "texting_hub.settings")
 
@@ -102,6 +103,8 @@ def configure(redis_url: str) -> None:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         beat_schedule=BEAT,
         timezone="UTC",
+        # Celery would close the database's connection at each task, and with it the plans; see keep_connections.
+        CELERY_DB_REUSE_MAX=sys.maxsize,
     )
 
 
@@ -116,3 +119,12 @@ def refuse_a_half_restored_database(**_signal: Any) -> None:
     from texting_hub.backup.marker import refuse_to_start  # noqa: PLC0415  (settings must be there first)
 
     refuse_to_start()
+
+
+@task_prerun.connect
+def keep_connections(task: Any = None, **_signal: Any) -> None:
+    """As at a request's beginning: a connection that broke, or is older than CONN_MAX_AGE, is closed; the others stay."""
+    from django.db import close_old_connections  # noqa: PLC0415  (settings must be there first)
+
+    if not task.request.is_eager:
+        close_old_connections()

@@ -31,6 +31,7 @@ from tests.bench.history import add_history
 from tests.simulator.process import free_port
 
 SECRET, API_KEY = "bench", "bench"
+WARMING_UP = 10
 GATE, GATE_OF_CONNECTIONS, GATE_OF_IDLE_MS = 10.0, 0.8, 50.0
 
 
@@ -143,18 +144,19 @@ class Stage:
             assert all(line == sorted(line) for line in lines.values()), "texts overtook each other"
 
     def idle(self) -> dict[str, Any]:
-        """Milliseconds from before the API request until the carrier has the text."""
+        """Milliseconds from before the API request until the carrier has the text, after a few that warm up."""
         from messaging.models import Message
 
         Message.objects.all().delete()
         token, waits = _token(), []
-        for place in range(100):
+        for place in range(-WARMING_UP, 200):
             post(f"{self.carrier_url}/forget")
-            body = json.dumps({"to": f"+1312{2_000_000 + place}", "body": "Your order is ready."}).encode()
+            body = json.dumps({"to": f"+1312{3_000_000 + place}", "body": "Your order is ready."}).encode()
             began = time.monotonic()
             post(f"{self.hub_url}/api/v1/messages", body, {"Authorization": f"Bearer {token}"})
             until(lambda: get(f"{self.carrier_url}/count")["taken"] == 1, pause=0.0005)
-            waits.append((time.monotonic() - began) * 1000)
+            if place >= 0:
+                waits.append((time.monotonic() - began) * 1000)
             time.sleep(0.05)
         print(row("API request to carrier, ms", waits))
         return {"waits": waits, "conditions": conditions(), "passed": statistics.median(waits) < GATE_OF_IDLE_MS}

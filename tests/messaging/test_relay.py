@@ -401,18 +401,21 @@ def test_exchanges_are_noted_together_and_all_of_them(user: User, carrier: Carri
     assert batch.taken == Exchange.objects.count() == 12
 
 
-@pytest.mark.django_db
-def test_plans_are_given_up_once_a_shift(
-    worker: Relay, carrier: CarrierInMemory, monkeypatch: pytest.MonkeyPatch
+def test_plans_are_given_up_when_there_is_much_to_do_but_once_a_shift(
+    user: User, carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given_up = list[bool]()
     monkeypatch.setattr(relay, "plan_anew", lambda: given_up.append(True))
-    for _run in range(3):
+    SendingNumber.objects.update(texts_a_minute=100_000, burst=1000)
+    with Relay(clock, connections=2) as worker:
+        write(user)
         worker.run()
-    assert given_up == [True]
-    monkeypatch.setattr(worker, "_plans_end", 0.0)
-    worker.run()
-    assert given_up == [True, True]
+        assert given_up == []
+        for _run in range(2):
+            for place in range(12):
+                write(user, to=person(place))
+            worker.run()
+        assert given_up == [True]
 
 
 # The second look
