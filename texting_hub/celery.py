@@ -123,7 +123,7 @@ def refuse_a_half_restored_database(**_signal: Any) -> None:
 
 @task_prerun.connect
 def keep_connections(task: Any = None, **_signal: Any) -> None:
-    """As at a request's beginning: a connection that broke, or is older than CONN_MAX_AGE, is closed; the others stay."""
+    """As at a request's beginning: a connection that broke, or is older than CONN_MAX_AGE, is closed; others stay."""
     from django.db import close_old_connections  # noqa: PLC0415  (settings must be there first)
 
     if not task.request.is_eager:
