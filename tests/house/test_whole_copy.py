@@ -6,7 +6,6 @@ HUB_TEST_REDIS_URL name them: then DATABASE_URL and REDIS_URL are what `up` has 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -15,23 +14,19 @@ import socket
 import subprocess
 import sys
 import urllib.request
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import psycopg2
 import pytest
 
 from tests.house.left_behind import end, forget_socket, mark, marked, only_linux, until
+from tests.house.servers import BROKER, drop_database, own_servers
 from texting_hub.up import ports
 from texting_hub.up.testing import environment as hermetic
-from texting_hub.up.testing import own_database
 from texting_hub.up.words import ROOT
 
 pytestmark = [pytest.mark.slow, only_linux]
 
-DATABASE, BROKER = os.environ.get("HUB_TEST_DATABASE_URL"), os.environ.get("HUB_TEST_REDIS_URL")
 PROCESSES = {"web", "relay", "general", "beat"} | (set() if BROKER else {"valkey"})
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "tests")
 
@@ -103,31 +98,6 @@ def start(checkout: Path, tmp_path: Path) -> Iterator[Callable[..., RunningCopy]
         end(copy.process, copy.environment)
         forget_socket(copy.data)
         drop_database(copy.environment.get("DATABASE_URL"))
-
-
-def own_servers() -> dict[str, str]:
-    """A new database on the named server, and the named Redis; nothing where none are named."""
-    servers = {}
-    if DATABASE:
-        name = f"hub_up_{uuid.uuid4().hex}"
-        on_server(f"CREATE DATABASE {name}")
-        servers["DATABASE_URL"] = urlsplit(DATABASE)._replace(path=f"/{name}").geturl()
-    if BROKER:
-        servers["REDIS_URL"] = own_database(BROKER, os.environ.get("PYTEST_XDIST_WORKER", "gw0"))
-    return servers
-
-
-def drop_database(address: str | None) -> None:
-    if address:
-        on_server(f"DROP DATABASE IF EXISTS {urlsplit(address).path.strip('/')} WITH (FORCE)")
-
-
-def on_server(statement: str) -> None:
-    """Run a statement that no transaction may contain."""
-    connection = psycopg2.connect(urlsplit(str(DATABASE))._replace(path="/postgres").geturl())
-    connection.autocommit = True
-    with contextlib.closing(connection), connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def free_port() -> int:
