@@ -108,8 +108,8 @@ def look(now: datetime) -> None:
 
 def _silent(now: datetime) -> Mapping[Cause, dict[str, Any]]:
     """A worker that lived once and says nothing: one that never did was not set up yet, which `relay_stalled` tells."""
-    at = heartbeats.last(heartbeats.RELAY)
-    return {(None, ""): {"since": _time(at)}} if at is not None and at < now - health.SILENT_AFTER else {}
+    sign = heartbeats.sign_of(heartbeats.RELAY, health.SILENT_AFTER, now)
+    return {(None, ""): {"since": _time(sign.at)}} if sign.at is not None and sign.late else {}
 
 
 def _slow_receipts(now: datetime) -> Mapping[Cause, dict[str, Any]]:

@@ -22,6 +22,7 @@ from messaging.models import CarrierAccount, CarrierBatch, Message, OutcomeDay, 
 from messaging.models.messages import Status
 from messaging.reasons import title
 from provisioning import heartbeats
+from provisioning.heartbeats import Sign
 from provisioning.models import Organization
 
 MOST: Final = routing.MOST_COUNTED
@@ -198,14 +199,11 @@ def state_of(account: CarrierAccount, left: int) -> str:
 class Signs:
     """What is not ready: when the relay's worker last said that it lives, and when alerts were last looked for."""
 
-    relay_at: datetime | None
-    relay_silent: bool
-    watch_at: datetime | None
-    watch_late: bool
+    relay: Sign
+    watch: Sign
 
 
 def signs(now: datetime) -> Signs:
     """Two queries."""
-    relay_at, watch = heartbeats.last(heartbeats.RELAY), heartbeats.of_the_watch(now)
-    silent = relay_at is None or relay_at < now - health.SILENT_AFTER
-    return Signs(relay_at, silent, watch.at, watch.late)
+    relay = heartbeats.sign_of(heartbeats.RELAY, health.SILENT_AFTER, now)
+    return Signs(relay, heartbeats.of_the_watch(now))

@@ -48,6 +48,10 @@ def test_nothing_starts_before_the_schema_is_there(services: dict[str, Any]) -> 
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
+def test_a_start_is_noted_before_anything_can_be_missed(services: dict[str, Any]) -> None:
+    assert services["migrate"]["command"].endswith('&& python manage.py record_start"')
+
+
 def test_a_backup_is_made_when_asked_for_and_needs_no_schema(services: dict[str, Any]) -> None:
     """A restore is run by the same service, into a database that nothing has migrated yet."""
     backup = services["backup"]

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.db import OperationalError
 
+from provisioning import clock, heartbeats
 from texting_hub.up import demonstration, prepare
 from texting_hub.up.folder import DataFolder
 from texting_hub.up.words import ROOT
@@ -105,6 +106,17 @@ def test_a_database_that_does_not_answer_is_a_sentence(
     assert capsys.readouterr().out == (
         "trouble: The database does not answer: connection to server failed: Connection refused\n"
     )
+
+
+@pytest.mark.django_db
+def test_each_start_is_noted(called: list[str], monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.DEMONSTRATION = False
+    monkeypatch.setattr(prepare, "collect_static", lambda: None)
+    before = clock.database_now()
+    assert prepare.main() == 0
+    noted = heartbeats.last(heartbeats.START)
+    assert noted is not None
+    assert noted >= before
 
 
 @pytest.mark.django_db

@@ -298,3 +298,16 @@ def test_members_of_an_organization_get_none_of_it(user: User, signed_in_as: Any
     for path in ("/operations/", "/operations/numbers/", "/operations/texts/"):
         assert browser.get(path).status_code == 403
     assert "/operations/" not in browser.get("/", follow=True).content.decode()
+
+
+def test_in_the_first_minutes_of_a_start_nothing_is_missed(operator: Client, now: Any) -> None:
+    signs = ("gives no sign of life", "Nobody is looking for alerts")
+    page = shown(operator, reverse("operations"))
+    assert all(words in page for words in signs)
+    heartbeats.beat(heartbeats.START, now)
+    page = shown(operator, reverse("operations"))
+    assert not any(words in page for words in signs)
+    assert "the first look for alerts is still to come" in page
+    heartbeats.beat(heartbeats.START, now - timedelta(minutes=6))
+    page = shown(operator, reverse("operations"))
+    assert all(words in page for words in signs)

@@ -135,6 +135,15 @@ def test_a_relay_that_beat_once_and_is_silent_is_told_to_the_provider(number: Se
     assert open_alerts("relay_silent") == []
 
 
+def test_a_relay_that_has_just_been_started_is_not_silent(number: SendingNumber) -> None:
+    heartbeats.beat(heartbeats.RELAY, NOW - timedelta(days=1))
+    heartbeats.beat(heartbeats.START, NOW - timedelta(seconds=5))
+    watch.look(NOW)
+    assert open_alerts("relay_silent") == []
+    watch.look(NOW + timedelta(minutes=3))
+    assert open_alerts("relay_silent") == [None]
+
+
 @pytest.mark.parametrize(("seconds", "receipts", "told"), [(45, 6, [None]), (5, 6, []), (45, 3, [])])
 def test_receipts_that_come_late_are_told_when_there_are_enough(
     user: User, seconds: int, receipts: int, told: list[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -181,6 +182,25 @@ def test_the_page_says_when_nobody_looks_for_alerts(full_admin: User, signed_in_
     assert "Nobody is looking for alerts" not in page(browser)
     heartbeats.beat(heartbeats.WATCH, timezone.now() - timedelta(minutes=6))
     assert "Nobody is looking for alerts" in page(browser)
+
+
+def test_nobody_is_missed_in_the_first_minutes_of_a_start(full_admin: User, signed_in_as: Any) -> None:
+    browser, now = signed_in_as(full_admin), timezone.now()
+    call_command("record_start", verbosity=0, stdout=StringIO())
+    fresh = page(browser)
+    assert "Nobody is looking for alerts" not in fresh
+    assert "the first look for alerts is still to come" in fresh
+    heartbeats.beat(heartbeats.WATCH, now - timedelta(days=1))
+    after_a_night = page(browser)
+    assert "Nobody is looking for alerts" not in after_a_night
+    assert "the first look for alerts is still to come" in after_a_night
+    heartbeats.beat(heartbeats.WATCH, timezone.now())
+    assert "first look" not in page(browser)
+
+
+def test_a_watch_that_never_came_is_missed_once_it_is_late(full_admin: User, signed_in_as: Any) -> None:
+    heartbeats.beat(heartbeats.START, timezone.now() - timedelta(minutes=6))
+    assert "Nobody is looking for alerts" in page(signed_in_as(full_admin))
 
 
 def test_the_api_lists_them(organization: Organization, full_admin: User, signed_in_as: Any) -> None:
