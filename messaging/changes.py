@@ -43,6 +43,12 @@ def _send(changes: Sequence[ConversationChange]) -> None:
     conversation_changed.send_robust(sender=ConversationChange, changes=changes)
 
 
+def lock(conversation_ids: Collection[uuid.UUID]) -> None:
+    """Lock all conversations that a transaction is going to change one by one, in order of id."""
+    if conversation_ids:
+        _LOCK.rows(ids=conversation_ids)
+
+
 def touch(conversation_ids: Collection[uuid.UUID], now: datetime) -> None:
     """Say that these conversations look different from now on: `changed_at`, and an announcement on commit.
 

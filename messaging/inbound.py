@@ -3,17 +3,17 @@
 What must never happen:
 1. One text twice. The carrier's id is unique per account (`inbound_once`); a repeated webhook loses against that
    constraint, and everything it did in the meantime is rolled back with it.
-2. Two conversations where there is one: get-or-create under `conversation_once`, with the row locked. Its lock also
-   gives `seq`, so that no two texts share a place.
+2. Two conversations where there is one: get-or-create under `conversation_once`, then the row is locked. Its lock
+   also gives `seq`, so that no two texts share a place.
 3. A STOP that does not count. Keywords come first, on any number an organization owns: assigned or not, texting on or
    off, with a picture, from abroad. The opt-out, what it blocks, the text and its reply are one transaction.
 4. A body that storage refuses. NUL and halves of surrogate pairs (both possible in JSON, neither in the database)
    become U+FFFD; every other character is stored as it came, C1 controls included.
 
-One transaction a text. Lock order as in messaging/states.py: waiting messages (a STOP blocks them) before the
-conversation, the conversation before counts, sending numbers last. A STOP that blocks texts in other conversations
-locks those before its own, so on Postgres it can deadlock with a worker that settles both: one of them is ended, and
-repeats (the webhook answers 503). Nothing in here talks to a carrier.
+One transaction a text. Lock order as in messaging/states.py: waiting messages (a STOP blocks them), then conversations
+(a STOP locks its own together with those that lose a text), then counts, and sending numbers last, all at once. A
+conversation that is new is made before any lock is taken: nobody else can hold or want it. Nothing in here talks to a
+carrier.
 
 A text to a number that no organization owns (any longer) is logged and not stored: nobody may read it, no retention
 covers it.
@@ -36,7 +36,7 @@ from messaging.changes import ConversationChange, announce
 from messaging.compose import storable
 from messaging.models import CarrierAccount, Conversation, Message
 from messaging.models.messages import Direction, Status, Withheld
-from messaging.optouts import Keyword, Purpose
+from messaging.optouts import Keyword, Obeyed, Purpose
 from messaging.replies import Circumstances
 from messaging.segments import measure
 from messaging.wakeups import wake_relay
@@ -90,23 +90,23 @@ def _file(account: CarrierAccount, number: PhoneNumber, text: InboundText, now: 
     sender, body = storable(text.from_)[:LONGEST_SENDER], storable(text.body)
     opted_out = optouts.is_opted_out(number.organization, number, sender)
     keyword = optouts.keyword(body, opted_out) if _E164.fullmatch(sender) else None
-    changed = _obey(number, sender, keyword, now)
     withheld = _withheld(number, sender, text.media_count)
+    obeyed = _obey(number, sender, keyword, withheld, now)
     conversation = None if withheld else _conversation(number, sender, now)
     message = _store(account, number, conversation, text, sender, body, withheld, now)
     message.asks_to_stop = keyword is None and optouts.asks_to_stop(body)
     message.looks_repeated = conversation is not None and _looks_repeated(conversation, body, now)
     message.save(force_insert=True)
     answered_already = keyword is not None and (account.answers_keywords or text.carrier_replied)
-    circumstances = Circumstances(number, sender, keyword, changed, opted_out, withheld)
+    circumstances = Circumstances(number, sender, keyword, obeyed.changed, opted_out, withheld)
     words = "" if answered_already else replies.words_for(circumstances, now)
     reply = replies.queue(message, words, _next_place(conversation), now) if words else None
     if conversation is not None:
         _update(conversation, reply or message, now)
-    counts.add(number, message.user_id, now, **_counted(withheld, keyword, changed))
+    counts.add(number, message.user_id, now, **_counted(withheld, keyword, obeyed.changed))
     watch.note_unread(number, withheld, now)
+    pacing.look_again(obeyed.numbers | ({number.pk} if reply else set()), now)
     if reply is not None:
-        pacing.look_again([number.pk], now)
         wake_relay()
     return message
 
@@ -127,12 +127,14 @@ def _looks_repeated(conversation: Conversation, body: str, now: datetime) -> boo
     return repeated.exists()
 
 
-def _obey(number: PhoneNumber, sender: str, keyword: Keyword | None, now: datetime) -> bool:
-    """Do what a keyword says; whether it changed anything."""
+def _obey(number: PhoneNumber, sender: str, keyword: Keyword | None, withheld: str, now: datetime) -> Obeyed:
+    """Do what a keyword says."""
     if keyword is None or keyword.purpose == Purpose.HELP:
-        return False
-    act = optouts.opt_out if keyword.purpose == Purpose.STOP else optouts.opt_in
-    return act(number, sender, keyword.word, now)
+        return Obeyed(changed=False)
+    if keyword.purpose == Purpose.START:
+        return optouts.opt_in(number, sender, keyword.word, now)
+    own = None if withheld else _conversation(number, sender, now, locked=False).pk
+    return optouts.opt_out(number, sender, keyword.word, now, own)
 
 
 def _withheld(number: PhoneNumber, sender: str, media_count: int) -> str:
@@ -157,9 +159,10 @@ def _is_domestic(e164: str) -> bool:
     return parsed.country_code == 1 and (region is None or region in TEXTING_COUNTRIES)
 
 
-def _conversation(number: PhoneNumber, sender: str, now: datetime) -> Conversation:
-    """The conversation, locked."""
-    conversation, _made = Conversation.objects.select_for_update(no_key=True).get_or_create(
+def _conversation(number: PhoneNumber, sender: str, now: datetime, *, locked: bool = True) -> Conversation:
+    """The conversation, made when this is its first text."""
+    found = Conversation.objects.select_for_update(no_key=True) if locked else Conversation.objects.all()
+    conversation, _made = found.get_or_create(
         user_id=number.user_id,
         number=number,
         counterpart=sender,

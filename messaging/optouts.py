@@ -162,15 +162,37 @@ def opted_out_pairs(pairs: Iterable[tuple[uuid.UUID, str]]) -> set[tuple[uuid.UU
     return {(number_id, person) for number_id, person in (_STANDING.rows(given=wanted) if wanted else ())}
 
 
-def opt_out(number: PhoneNumber, counterpart: str, word: str, now: datetime) -> bool:
-    """Record a STOP and block what waits for that person, in the caller's transaction. False: it changed nothing."""
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """What a keyword did: whether it changed anything, and the numbers that lost texts to it.
+
+    Numbers are the last to be locked (messaging/states.py), so it is the caller who lets the relay look at them again.
+    """
+
+    changed: bool
+    numbers: frozenset[uuid.UUID] = frozenset()
+
+
+def opt_out(
+    number: PhoneNumber, counterpart: str, word: str, now: datetime, conversation_id: uuid.UUID | None = None
+) -> Obeyed:
+    """Record a STOP and block what waits for that person, in the caller's transaction.
+
+    `conversation_id` is where the STOP itself will be filed: it is locked together with those that lose a text.
+    """
     organization = number.organization
     scoped = None if organization.opt_out_scope == OptOutScope.ORGANIZATION else number
     changed = not is_opted_out(organization, number, counterpart) and _insert(
         OptOut(organization=organization, number=scoped, counterpart=counterpart, keyword=word, opted_out_at=now)
     )
-    block_waiting(organization.pk, counterpart, number_id=scoped.pk if scoped else None, at=now)
-    return changed
+    blocked = block_waiting(
+        organization.pk,
+        counterpart,
+        number_id=scoped.pk if scoped else None,
+        conversation_id=conversation_id,
+        at=now,
+    )
+    return Obeyed(changed, frozenset(blocked.values()))
 
 
 def _insert(row: OptOut) -> bool:
@@ -183,10 +205,10 @@ def _insert(row: OptOut) -> bool:
     return True
 
 
-def opt_in(number: PhoneNumber, counterpart: str, word: str, now: datetime) -> bool:
-    """Lift every opt-out that keeps this number from texting this person. False: there was none."""
+def opt_in(number: PhoneNumber, counterpart: str, word: str, now: datetime) -> Obeyed:
+    """Lift every opt-out that keeps this number from texting this person, if there is one."""
     rows = standing(number.organization, number, counterpart)
-    return rows.update(lifted_at=now, lifted_by_keyword=word) > 0
+    return Obeyed(rows.update(lifted_at=now, lifted_by_keyword=word) > 0)
 
 
 def count_standing(organization: Organization) -> StandingOptOuts:

@@ -17,7 +17,8 @@ What must never happen:
 
 Transactions: each function opens its own or joins the caller's; the conversation is touched in the same one.
 Lock order, everywhere in this app: messages, conversations, daily counts, sending numbers; within each by id. Whoever
-holds a conversation's lock must not wait for a message's: so a STOP blocks what waits before its own text is filed.
+holds a conversation's lock must not wait for a message's: so a STOP blocks what waits before its own text is filed, and
+locks its own conversation together with those that lose a text.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from messaging import clock, counts, outcomes, pacing
-from messaging.changes import touch
+from messaging.changes import lock, touch
 from messaging.models import Conversation, Message, Receipt
 from messaging.models.messages import IS_IN_LINE, IS_WAITING, BlockedBy, Direction, Kind, Status
 from messaging.reasons import Reason
@@ -208,14 +209,29 @@ def settle_waiting(message_ids: Iterable[uuid.UUID], fact: Fact, *, now: datetim
 
 
 def block_waiting(
-    organization_id: uuid.UUID, counterpart: str, *, number_id: uuid.UUID | None = None, at: datetime
-) -> set[uuid.UUID]:
-    """Block what people wrote and still waits for a person who opted out. Call it before locking a conversation."""
-    waiting = Message.objects.filter(organization_id=organization_id, counterpart=counterpart, kind=Kind.PERSON)
+    organization_id: uuid.UUID,
+    counterpart: str,
+    *,
+    number_id: uuid.UUID | None = None,
+    conversation_id: uuid.UUID | None = None,
+    at: datetime,
+) -> dict[uuid.UUID, uuid.UUID]:
+    """Block what people wrote and still waits for a person who opted out: the texts that moved, each with its number.
+
+    Locks messages, then conversations (that of the STOP itself, `conversation_id`, among them), and no number, which
+    come last: whoever calls this lets the relay look at those numbers again once everything else is locked.
+    """
+    waiting = Message.objects.filter(
+        IS_WAITING, organization_id=organization_id, counterpart=counterpart, kind=Kind.PERSON
+    )
     if number_id is not None:
         waiting = waiting.filter(number_id=number_id)
     fact = Fact(Status.BLOCKED, at, reason=Reason.OPTED_OUT, blocked_by=BlockedBy.PLATFORM)
-    return _settle(waiting, fact, at)
+    with transaction.atomic():
+        rows = _locked(waiting.filter(direction=Direction.OUTBOUND))
+        lock(distinct([conversation_id, *(row.conversation_id for row in rows)]))
+        moved = _write_down(rows, {row.id: (fact,) for row in rows}, at)
+    return {row.id: row.number_id for row in moved}
 
 
 def cancel(message_id: uuid.UUID, *, now: datetime) -> bool:
@@ -372,7 +388,14 @@ def _rows(texts: QuerySet[Message]) -> list[Row]:
 
 
 def _learn(rows: Collection[Row], facts: Mapping[uuid.UUID, Iterable[Fact]], now: datetime) -> set[uuid.UUID]:
-    """Write what locked rows learn; touch the conversations where it shows, and look again where a line moved on."""
+    """Write what locked rows learn, and look again where a line moved on; the ids of those that moved."""
+    moved = _write_down(rows, facts, now)
+    look_at_followers({row.number_id for row in moved if row.status in IN_LINE}, now)
+    return {row.id for row in moved}
+
+
+def _write_down(rows: Collection[Row], facts: Mapping[uuid.UUID, Iterable[Fact]], now: datetime) -> list[Row]:
+    """Write what locked rows learn, and touch the conversations where it shows; those that moved, as they were."""
     ends = [(row, _end(row, facts[row.id])) for row in rows]
     changed = [(row, end) for row, end in ends if end != row]
     _write(changed)
@@ -380,9 +403,7 @@ def _learn(rows: Collection[Row], facts: Mapping[uuid.UUID, Iterable[Fact]], now
     counts.note_failures(_failures(changed))
     shown = {row.conversation_id for row, end in changed if _shows(row, end)}
     touch(distinct(shown), now)
-    moved = [row for row, end in changed if end.status != row.status]
-    look_at_followers({row.number_id for row in moved if row.status in IN_LINE}, now)
-    return {row.id for row in moved}
+    return [row for row, end in changed if end.status != row.status]
 
 
 def _end(row: Row, facts: Iterable[Fact]) -> Row:

@@ -105,7 +105,7 @@ def number(user: User) -> PhoneNumber:
 
 def test_a_stop_counts_for_every_number_of_the_organization(number: PhoneNumber, stranger: User) -> None:
     second = PhoneNumberFactory(organization=number.organization)
-    assert opt_out(number, PERSON, "stop", NOW)
+    assert opt_out(number, PERSON, "stop", NOW).changed
     assert is_opted_out(number.organization, second, PERSON)
     assert not is_opted_out(stranger.organization, stranger.primary_number, PERSON)
     assert not is_opted_out(number.organization, number, "+14155550123")
@@ -132,17 +132,17 @@ def test_the_relays_look_at_many_pairs_is_one_query(
 
 
 def test_a_repeated_stop_changes_nothing(number: PhoneNumber) -> None:
-    assert opt_out(number, PERSON, "stop", NOW)
-    assert not opt_out(number, PERSON, "quit", NOW)
+    assert opt_out(number, PERSON, "stop", NOW).changed
+    assert not opt_out(number, PERSON, "quit", NOW).changed
     assert OptOut.objects.get().keyword == "stop"
 
 
 def test_start_lifts_and_a_later_stop_is_a_new_row(number: PhoneNumber) -> None:
-    assert not opt_in(number, PERSON, "start", NOW)
+    assert not opt_in(number, PERSON, "start", NOW).changed
     opt_out(number, PERSON, "stop", NOW)
-    assert opt_in(number, PERSON, "start", NOW)
+    assert opt_in(number, PERSON, "start", NOW).changed
     assert not is_opted_out(number.organization, number, PERSON)
-    assert opt_out(number, PERSON, "quit", NOW)
+    assert opt_out(number, PERSON, "quit", NOW).changed
     assert OptOut.objects.count() == 2
 
 
@@ -151,7 +151,7 @@ def test_start_lifts_rows_of_both_scopes(number: PhoneNumber) -> None:
     Organization.objects.update(opt_out_scope="number")
     number = PhoneNumber.objects.get(pk=number.pk)
     assert is_opted_out(number.organization, number, PERSON)
-    assert opt_in(number, PERSON, "start", NOW)
+    assert opt_in(number, PERSON, "start", NOW).changed
     assert not OptOut.objects.filter(lifted_at__isnull=True).exists()
 
 

@@ -296,7 +296,7 @@ def test_a_stop_blocks_what_waits_and_nothing_else(db: Any) -> None:
     to_another = MessageFactory(conversation=ConversationFactory(user=user), status="queued")
     elsewhere = MessageFactory(conversation=ConversationFactory(counterpart="+12065550122"), status="queued")
     blocked = states.block_waiting(user.organization_id, "+12065550122", at=after(1))
-    assert blocked == {text.pk for text in (*waits, leased)}
+    assert blocked == {text.pk: text.number_id for text in (*waits, leased)}
     kept = Message.objects.filter(pk__in=[on_the_wire.pk, confirmation.pk, to_another.pk, elsewhere.pk])
     assert not kept.filter(status="blocked").exists()
     row = Message.objects.get(pk=leased.pk)
@@ -309,7 +309,8 @@ def test_a_stop_to_one_number_leaves_the_others_texts(db: Any) -> None:
     mine = ConversationFactory(user=user, counterpart="+12065550122")
     theirs = ConversationFactory(user=colleague, counterpart="+12065550122")
     blocked, kept = (MessageFactory(conversation=each, status="queued") for each in (mine, theirs))
-    assert states.block_waiting(user.organization_id, "+12065550122", number_id=mine.number_id, at=NOW) == {blocked.pk}
+    moved = states.block_waiting(user.organization_id, "+12065550122", number_id=mine.number_id, at=NOW)
+    assert moved == {blocked.pk: mine.number_id}
     kept.refresh_from_db()
     assert kept.status == "queued"
 

@@ -1,0 +1,111 @@
+"""A STOP and a relay that settles texts of the same people lock in one order: neither waits for the other in a ring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from messaging import states
+from messaging.inbound import accept_inbound
+from messaging.models import Conversation, Message
+from messaging.models.messages import Status
+from messaging.states import Fact
+from provisioning.models import Organization, User
+from tests import factories
+from tests.factories import NOW
+from tests.messaging.carrier_events import PERSON, account_of, inbound
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer and no row locks"),
+]
+ANOTHER = "+12065550177"
+
+
+def conversation(user: User, person: str) -> Conversation:
+    return factories.ConversationFactory(user=user, counterpart=person, last_seq=10)
+
+
+def text(of: Conversation, status: Status, seq: int) -> Message:
+    return factories.MessageFactory(conversation=of, status=status, seq=seq, accepted_at=NOW, due_at=NOW)
+
+
+class Rival:
+    """Another worker, with a connection of its own, that starts once a statement of ours locked rows of a table."""
+
+    def __init__(self, table: str, facts: dict[Any, Fact]) -> None:
+        self.table, self.facts = table, facts
+        self.pool, self.pid = ThreadPoolExecutor(1), Future[int]()
+        self.work: Future[set[Any]] | None = None
+
+    def _settle(self) -> set[Any]:
+        try:
+            connection.ensure_connection()
+            self.pid.set_result(connection.connection.get_backend_pid())
+            return states.advance_all(self.facts, now=NOW)
+        finally:
+            connection.close()
+
+    def _watch(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        answer = execute(sql, params, many, context)
+        if self.work is None and self.table in sql and "FOR NO KEY UPDATE" in sql:
+            self.work = self.pool.submit(self._settle)
+            self._until_it_waits()
+        return answer
+
+    def _until_it_waits(self) -> None:
+        """Until it wants what we hold, or has found all that it wanted."""
+        pid, waits = self.pid.result(timeout=30), False
+        assert self.work is not None
+        while not waits and not self.work.done():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [pid])
+                ((waits,),) = cursor.fetchall()
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        with self.pool, connection.execute_wrapper(self._watch):
+            yield
+
+
+@pytest.fixture
+def colleague(organization: Organization) -> User:
+    return factories.texting_user(organization)
+
+
+def test_a_stop_locks_its_own_conversation_with_those_whose_texts_it_blocks(user: User, colleague: User) -> None:
+    own, other = conversation(user, PERSON), conversation(colleague, PERSON)
+    assert own.pk < other.pk
+    sent = [text(own, Status.SENDING, 1), text(other, Status.SENDING, 1)]
+    blocked = text(other, Status.QUEUED, 2)
+    rival = Rival("messaging_conversation", {one.pk: Fact(Status.SENT, NOW) for one in sent})
+    with rival.beside():
+        filed = accept_inbound(account_of(user.primary_number), inbound(user.primary_number.e164, "STOP"), NOW)
+    assert filed is not None
+    assert rival.work is not None
+    assert rival.work.result() == {one.pk for one in sent}
+    blocked.refresh_from_db()
+    assert (blocked.status, blocked.reason) == (Status.BLOCKED, "opted_out")
+
+
+def test_a_stop_locks_numbers_after_everything_else(user: User, colleague: User) -> None:
+    blocked = text(conversation(colleague, PERSON), Status.QUEUED, 1)
+    ours, theirs = conversation(user, ANOTHER), conversation(colleague, ANOTHER)
+    failed, sent = text(ours, Status.SENDING, 1), text(theirs, Status.SENDING, 1)
+    text(theirs, Status.QUEUED, 2)
+    account = account_of(user.primary_number)
+    accept_inbound(account, inbound(user.primary_number.e164, "Hello", carrier_message_id="first"), NOW)
+    facts = {failed.pk: Fact(Status.FAILED, NOW, carrier_code="30006"), sent.pk: Fact(Status.SENT, NOW)}
+    rival = Rival("messaging_sendingnumber", facts)
+    with rival.beside():
+        filed = accept_inbound(account, inbound(user.primary_number.e164, "STOP", carrier_message_id="second"), NOW)
+    assert filed is not None
+    assert rival.work is not None
+    assert rival.work.result() == {failed.pk, sent.pk}
+    blocked.refresh_from_db()
+    assert blocked.status == Status.BLOCKED
