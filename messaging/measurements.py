@@ -3,7 +3,7 @@
 Many processes count (web workers, relay workers and their children, several containers over one data folder), and one
 of them is asked. So each keeps its counts in files of its own, named by host and process, in the folder that
 PROMETHEUS_MULTIPROC_DIR names (texting_hub/settings.py: `metrics` in the data folder); texting_hub/metrics.py adds them
-up. Without that variable a process counts for itself.
+up, and messaging/counter_files.py those of processes that ended. Without that variable a process counts for itself.
 
 What must never happen: a measurement stops what is measured. A folder that can't be written is logged once, and the
 process measures nothing from then on. Labels are accounts, outcomes and reasons: never a number, a person, a body.
@@ -26,6 +26,8 @@ from typing import Final, ParamSpec
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, values
+
+from messaging import counter_files
 
 logger = structlog.get_logger(__name__)
 
@@ -61,15 +63,19 @@ _broken: Final = _Broken()
 
 
 def _process() -> str:
-    """Who counts: containers share a folder and repeat process numbers, so the host is in the name."""
-    return f"{socket.gethostname().replace('_', '-')}-{os.getpid()}"
+    """Who counts: containers share a folder and repeat process numbers, so the host is in the name.
+
+    prometheus-client asks with each count, so a process that was forked gets files of its own.
+    """
+    name = f"{socket.gethostname().replace('_', '-')}-{os.getpid()}"
+    counter_files.begin(Path(os.environ[FOLDER]), name)
+    return name
 
 
 @lru_cache(maxsize=1)
 def metrics() -> _Metrics:
     """Made when first needed, so that a command that measures nothing leaves no file."""
     if os.environ.get(FOLDER):
-        Path(os.environ[FOLDER]).mkdir(mode=0o700, parents=True, exist_ok=True)
         values.ValueClass = values.MultiProcessValue(_process)  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     account = ["account"]
@@ -99,7 +105,7 @@ def _measures(measure: Callable[P, None]) -> Callable[P, None]:
             return
         try:
             measure(*args, **kwargs)
-        except OSError as error:
+        except Exception as error:
             _broken.is_so = True
             logger.warning("measurements_stopped", error=type(error).__name__)
 

@@ -24,10 +24,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from messaging import clock
+from messaging import clock, counter_files
 from messaging.models import CarrierAccount, SendingNumber
 from messaging.operations import figures
 from provisioning import heartbeats
@@ -47,8 +46,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if not _may_read(request):
         raise Http404
     registry = CollectorRegistry(auto_describe=False)
-    if settings.METRICS_DIR.is_dir():
-        MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
+    registry.register(Processes())
     registry.register(Database())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE)
 
@@ -65,6 +63,17 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+class Processes(Collector):
+    """What processes counted, those that have ended too (messaging/counter_files.py)."""
+
+    def collect(self) -> Iterable[Metric]:
+        try:
+            return counter_files.read(settings.METRICS_DIR)
+        except OSError as error:
+            logger.warning("metrics_without_counts", error=type(error).__name__)
+            return []
 
 
 class Database(Collector):

@@ -126,7 +126,7 @@ def test_containers_with_the_same_process_number_keep_apart(
         monkeypatch.setattr("socket.gethostname", lambda host=host: host)
         measurements.metrics.cache_clear()
         measurements.count_composes("accepted")
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.glob("*.db")}
     assert names == {f"counter_one-host-{os.getpid()}.db", f"counter_two-{os.getpid()}.db"} | {
         name for name in names if name.startswith("histogram_")
     }
