@@ -9,6 +9,7 @@ HUB_DATA       the data folder (absent: .hub beside this project)
 EMAIL_URL      smtp+tls://user:password@host:587 (absent: mail waits, and an alert says so; never in the demonstration)
 DEFAULT_FROM_EMAIL  who mail is from: "Texting Hub <hub@example.com>"
 METRICS_TOKEN  lets Prometheus read /metrics, as a bearer token (absent: only the same machine, without a proxy)
+REQUESTS_AT_ONCE  how many requests one uvicorn works on, each with a database connection (absent: 20)
 SECOND_FACTOR_REQUIRED  False lets administrators and officers in without a second factor (absent: True)
 """
 
@@ -240,6 +241,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+REQUESTS_AT_ONCE = env.int("REQUESTS_AT_ONCE", default=20)
+"""Under uvicorn (texting_hub/places.py). Gunicorn has as many as it has threads."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 LARGEST_BODY = 11 * 1024 * 1024
 """The largest file (provisioning/csv_files.py) and the form around it; texting_hub/bodies.py reads nothing larger."""

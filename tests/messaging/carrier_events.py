@@ -81,10 +81,15 @@ def receipt_event(message: Message, status: str, **fields: Any) -> dict[str, Any
     }
 
 
+def signature(body: bytes, secret: str = SECRET, at: datetime | None = None) -> dict[str, str]:
+    """The headers by which the simulator signs a webhook."""
+    timestamp = str(int((at or datetime.now(UTC)).timestamp()))
+    signed = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {"X-Simulator-Timestamp": timestamp, "X-Simulator-Signature": signed}
+
+
 def post(account: CarrierAccount, payload: Any, *, secret: str = SECRET, at: datetime | None = None) -> HttpResponse:
     """POST a webhook signed as the simulator signs; `payload` is JSON-ready, or the raw bytes."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    timestamp = str(int((at or datetime.now(UTC)).timestamp()))
-    signature = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    headers = {"X-Simulator-Timestamp": timestamp, "X-Simulator-Signature": signature}
+    headers = signature(body, secret, at)
     return Client().post(f"/webhooks/{account.pk}/", body, content_type="application/json", headers=headers)
