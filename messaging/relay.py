@@ -110,12 +110,13 @@ class Relay:
         self._called = False
         self._write()
         while True:
+            # The room that answers left is filled before they are written, so that the wire has work meanwhile.
             began = self._begin(may_lease=time.monotonic() < shift_ends)
-            if not self._transit.in_flight and not began:
+            wrote = self._write()
+            if not (self._transit.in_flight or began or wrote):
                 self._note()
                 return leases.next_due_at()
             self._collect()
-            self._write()
 
     def _begin(self, *, may_lease: bool = True) -> bool:
         """Dispatch and start what there is room for. False: nothing is due, or there is no room."""
@@ -177,14 +178,17 @@ class Relay:
         elif not self._transit.in_flight:
             self._shown.clear()
 
-    def _write(self) -> None:
-        """Write the outcomes. If the database fails they are kept for the next run, and the error goes up."""
-        if self._unwritten:
-            settle(self._unwritten, self._now())
-            self._unnoted += self._unwritten
-            self._unwritten = []
-            if len(self._unnoted) >= NOTED_TOGETHER:
-                self._note()
+    def _write(self) -> bool:
+        """Write the outcomes; False: there are none. If the database fails they are kept for the next run, and the
+        error goes up."""
+        if not self._unwritten:
+            return False
+        settle(self._unwritten, self._now())
+        self._unnoted += self._unwritten
+        self._unwritten = []
+        if len(self._unnoted) >= NOTED_TOGETHER:
+            self._note()
+        return True
 
     def _note(self) -> None:
         """Put what was said to carriers into the exchange log."""
