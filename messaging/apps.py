@@ -8,7 +8,7 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         """Give this app's alerts their words, and the account page the number of opt-outs; listen to new numbers."""
-        from messaging import connections, optouts, receipt_alerts, watch  # noqa: F401, PLC0415  (models must be loaded first)
+        from messaging import connections, lateness, optouts, receipt_alerts, watch  # noqa: F401, PLC0415  (models must be loaded first)
         from provisioning import opt_out_scope  # noqa: PLC0415
 
         opt_out_scope.register(optouts.count_standing)

@@ -14,7 +14,7 @@ from typing import Final
 
 from django.db import transaction
 
-from messaging import measurements, receipt_alerts
+from messaging import lateness, measurements, receipt_alerts
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.carriers.exchanges import Exchange
 from messaging.models import CarrierBatch, Message
@@ -26,6 +26,8 @@ ANSWERED: Final[dict[type[Answer], str]] = {
     Accepted: "taken", Refused: "refused", NotTaken: "not_taken", Unconfirmed: "unknown",
 }  # fmt: skip
 LONGEST_REQUEST, LONGEST_RESPONSE = 200, 500
+TOO_LATE: Final = "TooLate"
+"""What messaging/transit.py says of a text whose lease was too old when its turn came: its carrier was never asked."""
 
 _INSERT: Final = Statement(
     """
@@ -50,9 +52,15 @@ def note(outcomes: Iterable[Outcome], now: datetime) -> None:
     _measure(ended)
     with transaction.atomic():
         _INSERT.write([entry for outcome in ended for entry in _entries(outcome)], now=now)
-        CarrierBatch.objects.bulk_create(_sums(ended, now))
+        CarrierBatch.objects.bulk_create(_sums([outcome for outcome in ended if not _is_late(outcome)], now))
+        if any(map(_is_late, ended)):
+            lateness.note(now)
         if unknown := _unknown(ended):
             receipt_alerts.note_unknown_answers(unknown, now)
+
+
+def _is_late(outcome: Outcome) -> bool:
+    return isinstance(outcome.answer, NotTaken) and outcome.answer.detail == TOO_LATE
 
 
 def note_question(text: Message, exchanges: Iterable[Exchange], now: datetime) -> None:
@@ -79,7 +87,7 @@ def _measure(outcomes: Iterable[Outcome]) -> None:
     fared: Counter[tuple[str, str, str]] = Counter()
     for outcome in outcomes:
         account, answer = outcome.departure.account.name, outcome.answer
-        fared[account, ANSWERED[type(answer)], getattr(answer, "reason", "")] += 1
+        fared[account, "too_late" if _is_late(outcome) else ANSWERED[type(answer)], getattr(answer, "reason", "")] += 1
         if not isinstance(answer, NotTaken):
             seconds[account].append(outcome.seconds)
     measurements.count_outcomes(fared)

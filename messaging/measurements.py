@@ -130,7 +130,7 @@ def observe_batch(account: str, texts: int) -> None:
 
 @_measures
 def count_outcomes(outcomes: Mapping[tuple[str, str, str], int]) -> None:
-    """How texts fared: a Counter by account, outcome (taken, refused, not_taken, unknown, blocked …) and reason."""
+    """How texts fared: a Counter by account, outcome (taken, refused, not_taken, too_late, unknown, …) and reason."""
     for (account, outcome, reason), texts in outcomes.items():
         metrics().outcomes.labels(account, outcome, reason).inc(texts)
 

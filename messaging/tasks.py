@@ -8,7 +8,18 @@ from typing import Final
 
 from celery import shared_task
 
-from messaging import capabilities, clock, health, outcomes, receipt_alerts, receipts, same_text, wakeups, watch
+from messaging import (
+    capabilities,
+    clock,
+    health,
+    lateness,
+    outcomes,
+    receipt_alerts,
+    receipts,
+    same_text,
+    wakeups,
+    watch,
+)
 from messaging.relay import Relay
 from messaging.sweep import sweep
 from provisioning import heartbeats
@@ -91,4 +102,5 @@ def look_for_alerts() -> None:
     now = clock.database_now()
     watch.look(now)
     receipt_alerts.clear_old(now)
+    lateness.clear_old(now)
     health.forget(now)
