@@ -9,8 +9,8 @@ from messaging.models.carriers import CarrierAccount
 
 
 class CarrierBatch(models.Model):
-    """How one batch of texts was answered by a carrier. Appended by the relay after it wrote the outcomes; kept for a
-    day; a measurement, not a record: losing one loses no text."""
+    """How one batch of texts was answered by a carrier. Appended by the relay after it wrote the outcomes; added up to
+    one row a minute after an hour; kept for a day. A measurement, not a record: losing one loses no text."""
 
     id = models.BigAutoField(primary_key=True)
     carrier_account = models.ForeignKey(

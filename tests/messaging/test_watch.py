@@ -6,13 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from messaging import clock, health, watch
 from messaging.inbound import accept_inbound
 from messaging.models import CarrierBatch, Receipt, SendingNumber
+from messaging.operations import figures
 from provisioning import heartbeats
 from provisioning.models import Alert, User
 from tests import factories
+from tests.compliance.threads import at_once
 from tests.factories import NOW
 from tests.messaging.carrier_events import inbound
 
@@ -78,6 +82,47 @@ def test_measurements_are_forgotten_after_a_day(number: SendingNumber) -> None:
     assert CarrierBatch.objects.exists()
     health.forget(NOW + timedelta(hours=25))
     assert not CarrierBatch.objects.exists()
+
+
+def test_after_an_hour_a_minute_is_one_row_and_no_picture_changes(
+    number: SendingNumber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = factories.CarrierAccountFactory()
+    for place in range(30):
+        at, account = NOW - timedelta(seconds=7 * 60 * place), (number.carrier_account, other)[place % 2]
+        for second in (0, 1, 59):
+            batch = {"taken": place, "refused": 1, "not_taken": 2, "unknown": 3, "slowest": 100 + second}
+            CarrierBatch.objects.create(
+                carrier_account=account, at=at + timedelta(seconds=second), milliseconds=place, **batch
+            )
+    pictures = [figures.flow(NOW, figures.HOUR, figures.MINUTE), figures.flow(NOW, figures.DAY, figures.QUARTER)]
+    lately = CarrierBatch.objects.filter(at__gte=NOW - timedelta(hours=1)).count()
+    for _again in range(2):
+        health.forget(NOW)
+        assert CarrierBatch.objects.filter(at__gte=NOW - timedelta(hours=1)).count() == lately
+        assert CarrierBatch.objects.count() == lately + (90 - lately) // 3
+    assert pictures == [
+        figures.flow(NOW, figures.HOUR, figures.MINUTE),
+        figures.flow(NOW, figures.DAY, figures.QUARTER),
+    ]
+
+
+def test_what_is_forgotten_is_forgotten_in_portions(number: SendingNumber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PORTION", 2)
+    for place in range(5):
+        CarrierBatch.objects.create(carrier_account=number.carrier_account, at=NOW - timedelta(seconds=place), taken=1)
+    with CaptureQueriesContext(connection) as seen:
+        health.forget(NOW + timedelta(hours=25))
+    assert not CarrierBatch.objects.exists()
+    assert sum(query["sql"].startswith("DELETE") for query in seen) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_minutes_that_two_add_up_at_once_are_counted_once(number: SendingNumber, shared_database: object) -> None:
+    for second in range(50):
+        CarrierBatch.objects.create(carrier_account=number.carrier_account, at=NOW + timedelta(seconds=second), taken=1)
+    at_once(*[lambda: health.forget(NOW + timedelta(hours=2)) for _worker in range(4)])
+    assert [batch.taken for batch in CarrierBatch.objects.all()] == [50]
 
 
 def test_a_paused_number_is_told_until_it_goes_on(number: SendingNumber) -> None:
