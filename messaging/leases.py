@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from messaging import paces, pacing, states
 from messaging.heads import Head, Heads, heads_of
@@ -195,13 +195,6 @@ def next_due_at() -> datetime | None:
 def is_any_due(now: datetime) -> bool:
     """A look without a lock, where it spares something: on SQLite even an empty `take` holds up every other writer."""
     return connection.vendor != "sqlite" or _unpaused().filter(next_due_at__lte=now).exists()
-
-
-def leasable(now: datetime) -> Q:
-    """Queued texts that are due, not too old, held by no worker and not put off by the carrier."""
-    ready = Q(status=Status.QUEUED, due_at__lte=now, due_at__gte=now - states.TOO_OLD_AFTER)
-    not_put_off = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
-    return ready & states.lease_free(now) & not_put_off
 
 
 def _unpaused() -> QuerySet[SendingNumber]:
