@@ -30,7 +30,6 @@ from django.db.models import QuerySet
 from messaging import paces, pacing, states
 from messaging.heads import Head, Heads, heads_of
 from messaging.models import SendingNumber
-from messaging.models.messages import Status
 from messaging.paces import Paces, Sharing
 from messaging.statements import Statement
 from provisioning.ids import new_id

@@ -391,6 +391,21 @@ def test_a_stop_after_the_lease_ahead_wins(
     assert (status(ahead), len(carrier.taken)) == ("blocked", 11)
 
 
+def test_the_room_that_answers_left_is_filled_before_they_are_written(
+    user: User, carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SendingNumber.objects.update(texts_a_minute=100_000, burst=1000)
+    for place in range(6):
+        write(user, to=person(place))
+    seen, dispatch, settle = list[str](), departures.dispatch, relay.settle
+    monkeypatch.setattr(departures, "dispatch", lambda *given: seen.append("dispatch") or dispatch(*given))
+    monkeypatch.setattr(relay, "settle", lambda *given: seen.append("settle") or settle(*given))
+    with Relay(clock, connections=1) as worker:
+        worker.run()
+    assert seen[:3] == ["dispatch", "dispatch", "settle"]
+    assert len(carrier.taken) == Message.objects.filter(status="sent").count() == 6
+
+
 def test_exchanges_are_noted_together_and_all_of_them(user: User, carrier: CarrierInMemory, clock: Clock) -> None:
     SendingNumber.objects.update(texts_a_minute=100_000, burst=1000)
     for place in range(12):
