@@ -60,7 +60,7 @@ class Processes(contextlib.AbstractContextManager["Processes"]):
         self._all: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *arguments: str) -> None:
-        self._all[name] = subprocess.Popen([sys.executable, *arguments], start_new_session=True)
+        self._all[name] = subprocess.Popen([sys.executable, *arguments], stdout=sys.stderr, start_new_session=True)
 
     def web(self, *options: str) -> str:
         """Gunicorn with the hub; its address."""
