@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -129,15 +130,20 @@ def digest_of(plain: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
+def is_presented(request: HttpRequest | Request) -> bool:
+    """Whether the request brings a bearer token, good or not: then nothing else says who asks."""
+    scheme: str = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[0]
+    return scheme.lower() == "bearer"
+
+
 class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer hub_...`. No such header: somebody else's turn. A header that is no good: 401."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        scheme, _space, plain = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() != "bearer":
+        if not is_presented(request):
             return None
         now = timezone.now()
-        token = _proven(plain.strip())
+        token = _proven(request.META["HTTP_AUTHORIZATION"].partition(" ")[2].strip())
         _refuse_unless_current(token, now)
         _touch(token, now)
         return token.user, token

@@ -7,5 +7,5 @@ class TextingHubConfig(AppConfig):
     verbose_name = _("Texting Hub")
 
     def ready(self) -> None:
-        """Connect the live stream to what the apps announce."""
-        from texting_hub import live_receivers  # noqa: F401, PLC0415  (apps must be loaded first)
+        """Connect the live stream to what the apps announce, and the log to requests."""
+        from texting_hub import live_receivers, request_log  # noqa: F401, PLC0415  (apps must be loaded first)

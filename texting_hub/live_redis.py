@@ -74,13 +74,20 @@ class Publisher:
         if time.monotonic() < self._silent_until:
             return
         try:
+            if len(news) == 1:
+                self._redis.publish(*_told(*news[0]))
+                return
             with self._redis.pipeline(transaction=False) as pipeline:
-                for channel, event, ids in news:
-                    pipeline.publish(channel, orjson.dumps({"event": event, **ids}))
+                for one in news:
+                    pipeline.publish(*_told(*one))
                 pipeline.execute()
         except (RedisError, OSError) as error:
             self._silent_until = time.monotonic() + SILENCE_AFTER_FAILURE_SECONDS
             logger.warning("live_publish_failed", error=type(error).__name__)
+
+
+def _told(channel: str, event: str, ids: Mapping[str, str]) -> tuple[str, bytes]:
+    return channel, orjson.dumps({"event": event, **ids})
 
 
 @cache

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "texting_hub.programs.Programs",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -117,6 +118,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
     }
 else:
+    DATABASES["default"]["ENGINE"] = "texting_hub.postgres"
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     PREPARED_STATEMENTS = env.bool("PREPARED_STATEMENTS", default=True)
@@ -195,7 +197,7 @@ REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {
     "default": {"BACKEND": "texting_hub.cache.ForgivingRedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    else {"BACKEND": "texting_hub.cache.LocalCache"},
 }
 
 MAIL_SERVER = env.str("EMAIL_URL", default="")
@@ -316,4 +318,6 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004", "models.W040", *([] if SECURE else _NEED_
 
 LOGGING = logging_settings(env.str("LOG_LEVEL", default="INFO"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
+# By REMOTE_ADDR instead (texting_hub/logs.py): headers that anybody can send are no address.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 CSRF_FAILURE_VIEW = "texting_hub.views.csrf_failure"

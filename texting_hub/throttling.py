@@ -30,17 +30,12 @@ class _PersonOrAddress(SimpleRateThrottle):
             return True
         self.now = self.timer()
         key = self.get_cache_key(request, view)
-        return self._count(f"{key}:{int(self.now // self.duration)}") <= self.num_requests
+        counted: int = cast(Any, self.cache).count(f"{key}:{int(self.now // self.duration)}", 2 * self.duration)
+        return counted <= self.num_requests
 
     def wait(self) -> float:
         """Seconds until the next counter begins."""
         return float(self.duration - self.now % self.duration)
-
-    def _count(self, key: str) -> int:
-        try:
-            return int(self.cache.incr(key))
-        except ValueError:
-            return 1 if self.cache.add(key, 1, 2 * self.duration) else int(self.cache.incr(key))
 
     def get_cache_key(self, request: Request | HttpRequest, view: APIView | None) -> str:
         user = getattr(request, "user", None)
