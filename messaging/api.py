@@ -84,15 +84,14 @@ class Texts(generics.ListAPIView[Message]):
         "refusal names its code; `message_id` is the refused text that was kept, where one was.",
     )
     def post(self, request: Request) -> Response:
-        asked = NewText(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = NewText.of(request.data)
         composed = compose(
             user=_caller(request),
-            to=asked.validated_data["to"],
-            body=asked.validated_data["body"],
+            to=asked["to"],
+            body=asked["body"],
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             media_count=_attachments(request.data),
-            confirmed=asked.validated_data["confirmed"],
+            confirmed=asked["confirmed"],
         )
         return Response(_TEXT.to_representation(composed.message), status=200 if composed.replayed else 201)
 

@@ -45,7 +45,7 @@ def composer_of(conversation: Conversation, user: User) -> Composer:
     """The composer of one of the user's conversations: open exactly when policy would let a text through."""
     try:
         counterpart = conversation.counterpart
-        policy.check(user, policy.sending_number_of(user, counterpart), counterpart, conversation)
+        policy.check(user, policy.outlook(user, counterpart), counterpart, conversation)
     except Refusal as refusal:
         title = str(TITLES.get(refusal.code) or CLOSED_TITLE)
         own = SENTENCES.get(refusal.code) or _opt_out_sentence(conversation, refusal)

@@ -31,6 +31,12 @@ def parse_destination(typed: str) -> str:
     Raises Refusal: emergency, invalid_destination, or destination_not_allowed with `kind` international,
     premium_rate or short_code.
     """
+    is_stored = _STORED.fullmatch(typed) is not None and _is_exchange_allowed(typed[:8])
+    return typed if is_stored else _meant(typed)
+
+
+def _meant(typed: str) -> str:
+    """The same, looked up in full."""
     plain = unicodedata.normalize("NFKC", typed).strip()
     if _is_emergency(plain):
         raise Refusal("emergency", _("Emergency services can’t be texted from here. Call 911."))
@@ -69,7 +75,7 @@ _A_LINE = "2368"
 
 def _is_destination(e164: str) -> bool:
     try:
-        return parse_destination(e164) == e164
+        return _meant(e164) == e164
     except Refusal:
         return False
 

@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from messaging.models import OptOut
 from messaging.statements import Statement
@@ -134,6 +134,16 @@ def standing(organization: Organization, number: PhoneNumber, counterpart: str) 
 def is_opted_out(organization: Organization, number: PhoneNumber, counterpart: str) -> bool:
     """Whether this person asked not to be texted by this number."""
     return standing(organization, number, counterpart).exists()
+
+
+def standing_alongside(counterpart: str) -> Exists:
+    """Whether this person asked not to be texted by a user's number, as a column of a queryset of users."""
+    number = OuterRef("primary_number__pk")
+    rows = OptOut.objects.filter(
+        Q(organization__opt_out_scope=OptOutScope.ORGANIZATION) | Q(number__isnull=True) | Q(number=number),
+        organization=OuterRef("primary_number__organization_id"), counterpart=counterpart, lifted_at__isnull=True,
+    )  # fmt: skip
+    return Exists(rows)
 
 
 def opted_out_since(organization: Organization, number: PhoneNumber, counterpart: str) -> datetime | None:

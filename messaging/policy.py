@@ -12,28 +12,29 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils.translation import gettext as _
 
 from messaging import blocking, content, optouts
 from messaging.destinations import is_allowed, parse_destination
-from messaging.models import ContentRule, Conversation, Message, SendingNumber
+from messaging.models import ContentRule, Conversation, Message
 from messaging.models.messages import BlockedBy, Direction, Kind, Status
 from messaging.reasons import Reason
 from messaging.segments import Segmentation, measure
 from messaging.senders import Sender
 from messaging.statements import Statement
-from provisioning.eligibility import Standing, standings
+from provisioning.clock import DatabaseNow
+from provisioning.eligibility import Standing, annotate_can_send, standings
 from provisioning.models import User
-from provisioning.prepared import PreparedModels
+from provisioning.prepared import PreparedRows
 from provisioning.refusals import Refusal
 
 __all__ = [
-    "LONGEST", "RESENDABLE", "Action", "Verdict", "check", "check_body", "check_content", "check_resend", "judge",
-    "may_resend", "parse_destination", "reason_of", "sending_number_of",
+    "LONGEST", "RESENDABLE", "Action", "Outlook", "Own", "Verdict", "check", "check_body", "check_content",
+    "check_resend", "judge", "may_resend", "outlook", "parse_destination", "reason_of",
 ]  # fmt: skip
 
 LONGEST: Final = 10
@@ -96,63 +97,104 @@ def _is_unsendable(character: str) -> bool:
     return "\ud800" <= character <= "\udfff"
 
 
-def sending_number_of(user: User, counterpart: str) -> SendingNumber | None:
-    """The user's primary number as the relay knows it.
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The user's primary number, as the relay knows it."""
 
-    In the same statement: whether the user blocked this person, and which content rules there are.
+    user_id: uuid.UUID
+    number_id: uuid.UUID
+    organization_id: uuid.UUID
+    own_e164: str
+    texts_a_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What there is to know before a user texts a person, as of one moment: `now`, by the database's clock.
+
+    `own` is None without a number that a carrier is connected to; `key_is_used`: the user has a text with this key.
     """
-    if user.organization_id is None:
-        return None
-    return _SENDING_NUMBER.first(user=user.pk, organization=user.organization_id, counterpart=counterpart)
+
+    now: datetime
+    key_is_used: bool
+    can_send: bool
+    opted_out: bool
+    person_blocked: bool
+    rules: content.Versions
+    own: Own | None
 
 
-def _of_user(user: uuid.UUID, organization: uuid.UUID, counterpart: str) -> QuerySet[SendingNumber]:
-    rules = ContentRule.objects
-    numbers = SendingNumber.objects.select_related("number").annotate(
+def outlook(user: User, counterpart: str, key: str = "") -> Outlook:
+    """One statement for all of it: each by itself would take longer to ask than to answer."""
+    found = _OUTLOOK.first(user=user.pk, organization=user.organization_id, counterpart=counterpart, key=key)
+    if found is None:
+        raise User.DoesNotExist
+    now, key_is_used, can_send, opted_out, person_blocked, own_rules, provided_rules, *own = found
+    return Outlook(
+        now, key_is_used, can_send, opted_out, person_blocked, content.Versions(own_rules or "", provided_rules or ""),
+        Own(user.pk, *own) if own[0] is not None else None,
+    )  # fmt: skip
+
+
+def _outlook(user: uuid.UUID, organization: uuid.UUID, counterpart: str, key: str) -> QuerySet[User, Any]:
+    """`exclude` repeats the condition of the index on keys: without it a user's every text would be looked at."""
+    rules, used = ContentRule.objects, Message.objects.filter(user_id=user, idempotency_key=key)
+    found = annotate_can_send(User.objects.order_by().filter(pk=user)).annotate(
+        now=DatabaseNow(),
+        key_is_used=Exists(used.exclude(idempotency_key="")),
+        opted_out=optouts.standing_alongside(counterpart),
         person_blocked=blocking.standing(user, counterpart),
         own_rules=content.version_alongside(rules.filter(organization_id=organization)),
         provided_rules=content.version_alongside(rules.filter(organization__isnull=True)),
     )
-    return numbers.filter(number__user_id=user)
+    own = ("sending__number_id", "organization_id", "e164", "sending__texts_a_day")
+    return found.values_list(
+        "now", "key_is_used", "can_send", "opted_out", "person_blocked", "own_rules", "provided_rules",
+        *(f"primary_number__{name}" for name in own),
+    )  # fmt: skip
 
 
-_SENDING_NUMBER: Final = PreparedModels(_of_user, user=uuid.UUID(int=0), organization=uuid.UUID(int=0), counterpart="")
+_ID: Final = uuid.UUID(int=0)
+_OUTLOOK: Final = PreparedRows(_outlook, user=_ID, organization=_ID, counterpart="", key="")
 
 
-def check(
-    user: User, sending: SendingNumber | None, counterpart: str, conversation: Conversation | None = None
-) -> SendingNumber:
-    """Whether this user may text this person now; `sending` is what sending_number_of() found for the two.
+def check(user: User, seen: Outlook, counterpart: str, conversation: Conversation | None = None) -> Own:
+    """Whether this user may text this person, by what outlook() saw for the two; the number it goes out by.
 
     Raises Refusal: number_gone, texting_off, a requirement's code, number_not_connected, invalid_destination (the own
     number), opted_out, person_blocked.
     """
-    if conversation is not None and (sending is None or sending.number_id != conversation.number_id):
+    own = seen.own
+    if conversation is not None and (own is None or own.number_id != conversation.number_id):
         raise Refusal("number_gone", _("This number is no longer yours. Start a new conversation to text this person."))
-    standing = standings([user.pk])[user.pk]
-    if not standing.can_send:
-        raise Refusal(standing.code, standing.sentence)
-    if sending is None:
+    if not seen.can_send:
+        _refuse_by_standing(user)
+    if own is None:
         raise Refusal(
             "number_not_connected", _("Your number isn’t connected to a carrier yet. Ask your administrator.")
         )
-    if counterpart == sending.number.e164:
+    if counterpart == own.own_e164:
         raise Refusal("invalid_destination", _("This is your own number. Enter someone else’s."))
-    if optouts.opted_out_pairs([(sending.number_id, counterpart)]):
+    if seen.opted_out:
         raise Refusal("opted_out", str(Reason.OPTED_OUT.label))
-    if sending.person_blocked:  # type: ignore[attr-defined]
+    if seen.person_blocked:
         raise Refusal("person_blocked", _("You blocked this person. Unblock them to text them again."))
-    return sending
+    return own
 
 
-def check_content(body: str, sending: SendingNumber, *, confirmed: bool) -> bool:
+def _refuse_by_standing(user: User) -> None:
+    """Say what stands in the way. Nothing, when it went away since."""
+    standing = standings([user.pk])[user.pk]
+    if not standing.can_send:
+        raise Refusal(standing.code, standing.sentence)
+
+
+def check_content(body: str, seen: Outlook, own: Own, *, confirmed: bool) -> bool:
     """Whether a content rule asked, and the sender confirmed.
 
     Raises Refusal: url_shortener, content_rule, confirmation_needed.
     """
-    own, provided = sending.own_rules, sending.provided_rules  # type: ignore[attr-defined]
-    versions = content.Versions(own or "", provided or "")
-    rules = content.rules_of({sending.organization_id: versions})[sending.organization_id]
+    rules = content.rules_of({own.organization_id: seen.rules})[own.organization_id]
     return content.refuse_content(body, rules, confirmed=confirmed)
 
 

@@ -80,6 +80,27 @@ def _stored(key: uuid.UUID) -> Any:
     return User._meta.pk.get_db_prep_value(key, connection)
 
 
+class PreparedRows:
+    """The same for rows of `values_list`, looked for by values of any kind.
+
+        names = PreparedRows(lambda email: User.objects.filter(email=email).values_list("pk", "last_name"), email="")
+        names.first(email="ann@example.com")
+
+    `build` is called once a process, with stand-ins of the kinds given, as for PreparedModels.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], **kinds: Kind) -> None:
+        self._build, self._kinds = build, kinds
+        self._spelled: _Spelled | None = None
+
+    def first(self, **values: Any) -> tuple[Any, ...] | None:
+        """The first row; None without any. One query."""
+        if self._spelled is None or self._spelled.vendor != connection.vendor:
+            self._spelled = _Spelled(self._build, self._kinds)
+        found = self._spelled.answers(values)
+        return tuple(found[0]) if found else None
+
+
 class PreparedModels(Generic[M]):
     """The same for models, with what `select_related` brings, looked for by values of any kind.
 
@@ -92,7 +113,7 @@ class PreparedModels(Generic[M]):
 
     def __init__(self, build: Callable[..., QuerySet[M, Any]], **kinds: Kind) -> None:
         self._build, self._kinds = build, kinds
-        self._spelled: _Spelled | None = None
+        self._spelled: _SpelledModels | None = None
 
     def first(self, **values: Any) -> M | None:
         """The first row; None without any."""
@@ -102,12 +123,12 @@ class PreparedModels(Generic[M]):
     def all(self, **values: Any) -> list[M]:
         """Every row; one query."""
         if self._spelled is None or self._spelled.vendor != connection.vendor:
-            self._spelled = _Spelled(self._build, self._kinds)
+            self._spelled = _SpelledModels(self._build, self._kinds)
         return self._spelled.rows(values)
 
 
 class _Spelled:
-    """The statement as this database takes it, and how its rows become models (as Django's ModelIterable does it)."""
+    """The statement as this database takes it, and what its rows are in Python."""
 
     def __init__(self, build: Callable[..., QuerySet[Any, Any]], kinds: Mapping[str, Kind]) -> None:
         self.vendor = connection.vendor
@@ -117,22 +138,30 @@ class _Spelled:
         self._names = list(stand_ins)
         places = {_stored_as(value): place for place, value in enumerate(stand_ins.values())}
         self._planned = Planned(sql, [places.get(value) for value in parameters], parameters)
+        self._converters = self._compiler.get_converters([column for column, _sql, _alias in self._compiler.select])
+
+    def answers(self, values: Mapping[str, Any]) -> list[Any]:
+        with connection.cursor() as cursor:
+            self._planned.execute(cursor, [_stored_as(values[name]) for name in self._names])
+            rows: Any = cursor.fetchall()
+        return list(self._compiler.apply_converters(rows, self._converters)) if self._converters else rows
+
+
+class _SpelledModels(_Spelled):
+    """How its rows become models (as Django's ModelIterable does it)."""
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], kinds: Mapping[str, Kind]) -> None:
+        super().__init__(build, kinds)
         info = self._compiler.klass_info
         assert info is not None
         self._model, fields = info["model"], info["select_fields"]
         self._start, self._end = fields[0], fields[-1] + 1
         self._columns = [self._compiler.select[at][0].target.attname for at in range(self._start, self._end)]
         self._related = get_related_populators(info, self._compiler.select, connection.alias)
-        self._converters = self._compiler.get_converters([column for column, _sql, _alias in self._compiler.select])
         self._annotated = list(self._compiler.annotation_col_map.items())
 
     def rows(self, values: Mapping[str, Any]) -> list[Any]:
-        with connection.cursor() as cursor:
-            self._planned.execute(cursor, [_stored_as(values[name]) for name in self._names])
-            rows: Any = cursor.fetchall()
-        if self._converters:
-            rows = self._compiler.apply_converters(rows, self._converters)
-        return [self._row(row) for row in rows]
+        return [self._row(row) for row in self.answers(values)]
 
     def _row(self, row: Any) -> Any:
         found = self._model.from_db(connection.alias, self._columns, row[self._start : self._end])

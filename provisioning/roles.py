@@ -96,6 +96,11 @@ def assignments_of(user: User) -> list[RoleAssignment]:
     return kept
 
 
+def note_without_roles(user: User) -> None:
+    """For who has just read that the user has no role: what `assignments_of` then need not ask in this request."""
+    user._kept_assignments = []  # type: ignore[attr-defined]
+
+
 def permissions_of(user: User) -> frozenset[Permission]:
     """Everything the user may do. Deactivated users: nothing; provider operators: nothing within organizations."""
     if not user.is_active:

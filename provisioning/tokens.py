@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,9 +26,10 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from provisioning.changes import Actor, record_target
-from provisioning.models import ApiToken, Organization, User
+from provisioning.models import ApiToken, Organization, RoleAssignment, User
 from provisioning.prepared import PreparedModels
 from provisioning.refusals import Refusal
+from provisioning.roles import note_without_roles
 
 SCOPES: Final = {
     "organization:read": gettext_lazy("See the organization’s settings"),
@@ -57,10 +58,16 @@ LONGEST_DAYS: Final = 366
 TOUCH_EVERY: Final = timedelta(minutes=1)
 """How exact `last_used_at` is: a busy client costs one write a minute."""
 
-_BY_PREFIX: Final = PreparedModels(
-    lambda prefix: ApiToken.objects.select_related("user__organization", "organization").filter(prefix=prefix),
-    prefix="",
-)
+
+def _by_prefix(prefix: str) -> QuerySet[ApiToken]:
+    """The token with its user, and whether there are roles to be read as well: most have none."""
+    roles = RoleAssignment.objects.filter(
+        user=OuterRef("user_id"), organization=OuterRef("user__organization_id")
+    )  # fmt: skip
+    return ApiToken.objects.select_related("user__organization").annotate(has_roles=Exists(roles)).filter(prefix=prefix)
+
+
+_BY_PREFIX: Final = PreparedModels(_by_prefix, prefix="")
 _FORM = re.compile(r"hub_(?P<prefix>[0-9a-f]{12})_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
@@ -145,6 +152,8 @@ class TokenAuthentication(BaseAuthentication):
         now = timezone.now()
         token = _proven(request.META["HTTP_AUTHORIZATION"].partition(" ")[2].strip())
         _refuse_unless_current(token, now)
+        if not token.has_roles:  # type: ignore[attr-defined]
+            note_without_roles(token.user)
         _touch(token, now)
         return token.user, token
 

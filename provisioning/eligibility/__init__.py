@@ -20,6 +20,7 @@ from provisioning.eligibility.reach import LocationReach, SwitchReach, able_to_t
 from provisioning.eligibility.requirements import Gate, Requirement, RequirementState
 from provisioning.eligibility.standing import (
     Standing,
+    annotate_can_send,
     annotate_organization,
     annotate_standing,
     annotate_status,
@@ -44,6 +45,7 @@ __all__ = [
     "Standing",
     "SwitchReach",
     "able_to_text_by_location",
+    "annotate_can_send",
     "annotate_organization",
     "annotate_standing",
     "annotate_status",

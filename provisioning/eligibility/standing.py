@@ -139,9 +139,18 @@ def annotate_standing(queryset: QuerySet[User]) -> QuerySet[WithAnnotations[User
     queryset = annotate_enablement(queryset).annotate(**states)
     return queryset.annotate(
         can_text=yes_or_no(all_of([Q(effective_enabled=True), able_if_enabled(Gate.TEXTING)])),
-        can_send=yes_or_no(all_of([Q(effective_enabled=True), able_if_enabled(Gate.TEXTING, Gate.SENDING)])),
+        can_send=_can_send_in_sql(),
         first_unmet=_first_unmet_in_sql(FROM_USER),
     )
+
+
+def annotate_can_send(queryset: QuerySet[User]) -> QuerySet[User]:
+    """Add the enablement and `can_send` alone: whether nothing at all stands in the way."""
+    return annotate_enablement(queryset).annotate(can_send=_can_send_in_sql())
+
+
+def _can_send_in_sql() -> Case | Value:
+    return yes_or_no(all_of([Q(effective_enabled=True), able_if_enabled(Gate.TEXTING, Gate.SENDING)]))
 
 
 class StatusColumns(EnablementColumns):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-import itertools
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from messaging import wakeups
+from messaging import policy, wakeups
 from messaging.compose import Composed, compose
 from messaging.models import Conversation, DailyCount, Message, OptOut, SendingNumber
 from messaging.models.messages import Status
 from provisioning.models import PhoneNumber, User
 from provisioning.refusals import Refusal
-from tests.factories import NOW, ConversationFactory, MessageFactory, PhoneNumberFactory, texting_user
+from tests.factories import (
+    NOW,
+    ConversationFactory,
+    MessageFactory,
+    OperatorFactory,
+    PhoneNumberFactory,
+    texting_user,
+)
 
-compose_module = importlib.import_module("messaging.compose")
 PERSON = "+12065550122"
 
 
@@ -93,6 +98,26 @@ def test_the_same_key_with_another_text_is_a_conflict(user: User) -> None:
     assert Message.objects.count() == 1
 
 
+@pytest.mark.parametrize("to", ["911", "nobody", "+44 20 7946 0018"])
+def test_a_used_key_is_a_conflict_wherever_the_other_text_was_to_go(user: User, to: str) -> None:
+    send(user, idempotency_key="k")
+    assert refused(user, to=to, idempotency_key="k").code == "idempotency_conflict"
+    assert refused(user, to=to, idempotency_key="another").code != "idempotency_conflict"
+    assert Message.objects.count() == 1
+
+
+def test_a_person_without_an_organization_is_told_why_not(db: None) -> None:
+    assert refused(OperatorFactory()).code == "texting_off"
+    assert Message.objects.count() == 0
+
+
+def test_what_stood_in_the_way_and_is_gone_stands_in_nobodys_way(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read between the outlook and the sentence that says what it is."""
+    look = policy.outlook
+    monkeypatch.setattr(policy, "outlook", lambda *asked: replace(look(*asked), can_send=False))
+    assert send(user).message.status == "queued"
+
+
 def test_a_key_belongs_to_its_user(user: User, stranger: User) -> None:
     send(user, idempotency_key="k")
     assert not send(stranger, idempotency_key="k", body="Another").replayed
@@ -107,8 +132,8 @@ def test_a_replay_is_answered_although_the_user_can_no_longer_text(user: User) -
 
 def test_a_request_that_lost_the_race_finds_the_winner(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     winner = send(user, idempotency_key="k").message
-    look, looks = compose_module._replay, itertools.count()
-    monkeypatch.setattr(compose_module, "_replay", lambda request: look(request) if next(looks) else None)
+    look = policy.outlook
+    monkeypatch.setattr(policy, "outlook", lambda *asked: replace(look(*asked), key_is_used=False))
     late = send(user, idempotency_key="k")
     assert (late.message.pk, late.replayed) == (winner.pk, True)
     assert Message.objects.count() == 1

@@ -13,15 +13,19 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from messaging.models import Conversation, DailyCount, Message, OptOut, SendingNumber
 from messaging.models.messages import Status
+from messaging.serializers import NewText, TextAnswer
 from provisioning.changes import Actor
 from provisioning.models import TextingSetting, User
 from provisioning.tokens import issue
 from tests import factories
 from tests.factories import NOW
 from tests.messaging.inbox_texts import conversation_of, heard, said
+from texting_hub.api import to_json
 
 TO = "+12065550101"
 BASE = "/api/v1"
@@ -69,6 +73,54 @@ def test_a_text_is_accepted_as_a_queued_row(token: dict[str, str], user: User) -
     assert (answer["status"], answer["encoding"], answer["segments"]) == ("queued", "ucs2", 1)
     assert answer["conversation_id"] == str(row.conversation_id)
     assert answer["sent_at"] is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [], "x", None, {}, {"to": TO}, {"body": "x"}, {"to": 1, "body": "x"}, {"to": TO, "body": None},
+        {"to": TO, "body": "x", "confirmed": "yes"}, {"to": TO, "body": "x", "confirmed": None},
+        {"to": TO, "body": "x", "confirmed": 0},
+    ],
+)  # fmt: skip
+def test_what_the_form_finds_fault_with_is_told_by_it(asked: Any) -> None:
+    form = NewText(data=asked)
+    assert not form.is_valid()
+    with pytest.raises(ValidationError) as told:
+        NewText.of(asked)
+    assert told.value.get_full_details() == ValidationError(form.errors).get_full_details()
+
+
+@pytest.mark.parametrize("confirmed", [{}, {"confirmed": False}, {"confirmed": True}])
+@pytest.mark.parametrize("body", ["", " x ", "\x00", "\ud83d"])
+def test_what_is_asked_for_is_what_the_form_makes_of_it(body: str, confirmed: dict[str, bool]) -> None:
+    asked = {"to": " (206) 555-0101 ", "body": body, "more": 1, **confirmed}
+    form = NewText(data=asked)
+    assert form.is_valid()
+    assert NewText.of(asked) == form.validated_data
+
+
+def test_an_answer_says_what_its_fields_describe(user: User) -> None:
+    conversation = conversation_of(user, "hello")
+    texts = [said(conversation, "one"), heard(conversation, "two")]
+    full = texts[0]
+    for name in ("sent_at", "delivered_at", "undelivered_at", "unconfirmed_at", "failed_at", "blocked_at"):
+        setattr(full, name, NOW + timedelta(microseconds=5))
+    full.reason, full.blocked_by, full.kind, full.resend_of = "too_old", "platform", "automatic", texts[1]
+    full.asks_to_stop = full.looks_repeated = full.confirmed = True
+    for text in [*texts, Message.objects.get(pk=texts[0].pk)]:
+        by_fields = serializers.Serializer.to_representation(TextAnswer(), text)
+        answer = TextAnswer().to_representation(text)
+        assert list(answer) == list(by_fields)
+        assert json.loads(to_json(answer)) == json.loads(to_json(by_fields))
+
+
+def test_on_postgres_a_request_takes_three_statements(token: dict[str, str], user: User) -> None:
+    post(token, {"to": TO, "body": "one"})
+    with CaptureQueriesContext(connection) as asked:
+        assert post(token, {"to": TO, "body": "two"}, key="k").status_code == 201
+    statements = [one["sql"] for one in asked if "SAVEPOINT" not in one["sql"]]
+    assert len(statements) == (3 if connection.vendor == "postgresql" else 7), "\n".join(statements)
 
 
 def test_the_same_request_with_the_same_key_sends_once(token: dict[str, str], user: User) -> None:

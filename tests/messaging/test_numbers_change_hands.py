@@ -263,4 +263,4 @@ def test_a_number_that_comes_back_keeps_its_pace_and_its_account(
 def test_the_page_of_a_user_without_a_number_says_that_there_is_none(user: User) -> None:
     release_primary(user, ACTOR, NOW)
     with pytest.raises(Refusal, match="primary_number"):
-        policy.check(user, policy.sending_number_of(user, PERSON), PERSON)
+        policy.check(user, policy.outlook(user, PERSON), PERSON)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messaging import policy
 from messaging.models import OptOut
 from messaging.optouts import (
     Purpose,
@@ -144,6 +145,26 @@ def test_start_lifts_and_a_later_stop_is_a_new_row(number: PhoneNumber) -> None:
     assert not is_opted_out(number.organization, number, PERSON)
     assert opt_out(number, PERSON, "quit", NOW).changed
     assert OptOut.objects.count() == 2
+
+
+@pytest.mark.parametrize("scope", ["organization", "number"])
+@pytest.mark.parametrize("where", ["everywhere", "own", "second", "theirs"])
+@pytest.mark.parametrize("lifted_at", [None, NOW])
+def test_what_compose_and_dispatch_see_of_an_opt_out_is_the_same(
+    number: PhoneNumber, user: User, stranger: User, scope: str, where: str, lifted_at: Any
+) -> None:
+    Organization.objects.update(opt_out_scope=scope)
+    second = PhoneNumberFactory(organization=user.organization)
+    numbers = {"everywhere": None, "own": number, "second": second, "theirs": stranger.primary_number}
+    organization = stranger.organization if where == "theirs" else user.organization
+    OptOut.objects.create(
+        organization=organization, number=numbers[where], counterpart=PERSON, keyword="stop", opted_out_at=NOW,
+        lifted_at=lifted_at,
+    )  # fmt: skip
+    number, own = PhoneNumber.objects.get(pk=number.pk), User.objects.get(primary_number=number)
+    for person in (PERSON, "+12065550199"):
+        pairs = opted_out_pairs([(number.pk, person)])
+        assert policy.outlook(own, person).opted_out == bool(pairs) == is_opted_out(number.organization, number, person)
 
 
 def test_start_lifts_rows_of_both_scopes(number: PhoneNumber) -> None:

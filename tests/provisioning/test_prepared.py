@@ -11,8 +11,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
 from messaging.models import Conversation, Message
+from provisioning.clock import DatabaseNow, database_now
 from provisioning.models import RoleAssignment, User
-from provisioning.prepared import PreparedInsert, PreparedModels
+from provisioning.prepared import PreparedInsert, PreparedModels, PreparedRows
 from tests.factories import NOW, ConversationFactory, MessageFactory, with_role
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +61,37 @@ def test_one_value_may_stand_in_several_places_and_what_is_annotated_is_there(us
 def test_what_is_kept_for_one_user_says_nothing_of_another(user: User, stranger: User) -> None:
     ConversationFactory(user=user, changed_at=NOW)
     assert LATELY.all(user=stranger.pk, since=NOW) == []
+
+
+AS_OF = PreparedRows(
+    lambda user, since: Conversation.objects.annotate(
+        late=Exists(Message.objects.filter(conversation=OuterRef("pk"), accepted_at__gt=since)), clock=DatabaseNow()
+    ).filter(user_id=user).values_list("late", "changed_at", "pk", "clock"),
+    user=SOME_ID, since=SOME_TIME,
+)  # fmt: skip
+
+
+def test_rows_are_what_values_list_has_in_its_order(user: User, stranger: User, django_assert_num_queries: Any) -> None:
+    conversation = ConversationFactory(user=user, changed_at=NOW)
+    MessageFactory(conversation=conversation, accepted_at=NOW + timedelta(minutes=1))
+    with django_assert_num_queries(1):
+        found = AS_OF.first(user=user.pk, since=NOW)
+    assert found is not None
+    assert found[:3] == (True, NOW, conversation.pk)
+    later = AS_OF.first(user=user.pk, since=NOW + timedelta(minutes=2))
+    assert later is not None
+    assert later[0] is False
+    assert AS_OF.first(user=stranger.pk, since=NOW) is None
+    assert AS_OF.first(user=None, since=NOW) is None
+
+
+def test_the_databases_clock_comes_along_and_goes_on(user: User) -> None:
+    ConversationFactory(user=user, changed_at=NOW)
+    before = database_now()
+    told = [AS_OF.first(user=user.pk, since=NOW) for _ in range(2)]
+    clocks = [found[3] for found in told if found is not None]
+    assert before <= clocks[0] <= clocks[1] <= database_now()
+    assert clocks[0].utcoffset() == timedelta(0)
 
 
 def test_a_kept_insert_stores_what_save_stores(user: User) -> None:

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from provisioning.changes import Actor
-from provisioning.models import ApiToken, User
+from provisioning.models import ApiToken, RoleAssignment, User
 from provisioning.refusals import Refusal
 from provisioning.tokens import digest_of, issue, revoke
 from tests import factories
@@ -39,6 +39,21 @@ def test_a_token_lets_its_user_in(user: User) -> None:
         response = get_me(token_of(user)[1])
     assert response.status_code == 200
     assert (response.json()["id"], response.json()["scopes"]) == (str(user.pk), ["people:read"])
+
+
+def test_a_role_counts_from_the_next_request_on_and_no_longer_once_it_is_gone(user: User) -> None:
+    """Whether there are any is read with the token."""
+    with time_machine.travel(NOW, tick=False):
+        plain = token_of(user, "people:read")[1]
+
+        def answered() -> int:
+            return Client().get("/api/v1/people", HTTP_AUTHORIZATION=f"Bearer {plain}").status_code
+
+        assert answered() == 403
+        factories.with_role(user, "user_admin")
+        assert answered() == 200
+        RoleAssignment.objects.all().delete()
+        assert answered() == 403
 
 
 def test_only_prefix_and_digest_are_stored(user: User) -> None:
