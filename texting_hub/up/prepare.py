@@ -20,7 +20,6 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from provisioning import clock, heartbeats
 from texting_hub.backup import marker
 from texting_hub.up import demonstration
 from texting_hub.up.folder import DataFolder
@@ -112,6 +111,8 @@ def main() -> int:
             tell(TROUBLE, _("A restore has begun here and has not ended. Run the same ./hub restore again."))
             return 1
         migrated = migrate()
+        from provisioning import clock, heartbeats  # noqa: PLC0415  (their models need the setup above)
+
         heartbeats.beat(heartbeats.START, clock.database_now())
     except OperationalError as error:
         tell(TROUBLE, _("The database does not answer: %(why)s") % {"why": error})
