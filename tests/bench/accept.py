@@ -2,7 +2,9 @@
 
     DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m tests.bench.accept [--texts 4000] [--rounds 5]
 
-Both by the same number of processes, interleaved, on an emptied table, until the last text is committed and answered:
+Both by the same number of processes, interleaved, until the last text is committed and answered, on a table that only
+has the texts of the past: what is planned once a connection would be planned for a table that was found empty, and read
+it whole until Postgres looks again.
 
 plain   one psycopg2 connection a process, which executes them: what the gate compares with
 planned the same, prepared once a connection: the harder comparison
@@ -44,7 +46,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--threads", type=int, default=4, help="Of a web process, and kept-alive connections to it.")
     parser.add_argument("--only", choices=["ours", "plain", "planned"])
-    parser.add_argument("--history", type=int, default=0, help="Texts that were delivered in the last 400 days.")
+    parser.add_argument("--history", type=int, default=10_000, help="Texts that were delivered in the last 400 days.")
     parser.add_argument("--on-demand", action="store_true", help="flat.py runs this: a round of ours a line read.")
     parser.add_argument("--json", type=Path, help="Keep the figures here.")
     options = parser.parse_args()

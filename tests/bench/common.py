@@ -76,14 +76,17 @@ class Processes(contextlib.AbstractContextManager["Processes"]):
             process.wait()
 
     def processor_seconds(self) -> dict[str, float]:
-        """User and system time of each kind of process, and of Postgres, so far (Linux)."""
+        """User and system time of each kind of process, and of Postgres for their connections, so far (Linux)."""
+        backends = f" {os.environ['DATABASE_URL'].rsplit('/', 1)[1]} "
         groups = {process.pid: name for name, process in self._all.items()}
         used: dict[str, float] = dict.fromkeys([*self._all, "postgres"], 0.0)
         for status in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
                 head, _parenthesis, rest = status.read_text().rpartition(")")
                 fields = rest.split()
-                name = "postgres" if "(postgres" in head else groups.get(int(fields[2]))
+                name = groups.get(int(fields[2]))
+                if "(postgres" in head and backends in (status.parent / "cmdline").read_text():
+                    name = "postgres"
                 if name is not None:
                     used[name] += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         return used
