@@ -21,7 +21,8 @@ What is leased, a moment's worth more than there is room for, is still queued: a
 No transaction is open while a carrier is talked to. The wire has a thread of its own (transit.py); everything that
 touches the database happens in the relay's thread, so that a batch is written while the next one is on the wire.
 As many texts again as there are connections are dispatched ahead, or each connection would wait for a commit after each
-answer. They leave within the time of one answer; killed in between, they are `unconfirmed` although no byte left.
+answer. They leave within the time of one answer; killed in between, they are `unconfirmed` although no byte left. What
+is dispatched and not written yet is never more than three times as many texts as there are connections.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Relay:
     ) -> None:
         self._now = now
         self._call, self._called = call, False
-        self._most = 2 * connections
+        self._most, self._most_unsettled = 2 * connections, 3 * connections
         self._transit = Transit(connections=connections, timeout=settings.CARRIER_TIMEOUT_SECONDS)
         self._unwritten: list[Outcome] = []
         self._shown: set[uuid.UUID] = set()
@@ -120,8 +121,8 @@ class Relay:
 
     def _begin(self, *, may_lease: bool = True) -> bool:
         """Dispatch and start what there is room for. False: nothing is due, or there is no room."""
-        room = self._most - self._transit.in_flight
-        if not room:
+        room = self._room
+        if room <= 0:
             return False
         # Read before the database's time is: however long the commits take, no byte leaves after the lease ran out.
         latest = time.monotonic() + settings.RELAY_LEASE_SECONDS - 2 * settings.CARRIER_TIMEOUT_SECONDS
@@ -137,6 +138,12 @@ class Relay:
             for account, texts in Counter(departure.account.name for departure in going).items():
                 measurements.observe_batch(account, texts)
         return True
+
+    @property
+    def _room(self) -> int:
+        """How many texts may be dispatched now: what the wire needs, as long as not too much would be left unknown."""
+        in_flight = self._transit.in_flight
+        return min(self._most - in_flight, self._most_unsettled - in_flight - len(self._unwritten))
 
     def _lease(self, now: datetime, room: int) -> Lease | None:
         """A lease for the room that there is, and for what finds room in a moment."""

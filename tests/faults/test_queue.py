@@ -122,8 +122,8 @@ def _restarted(house: House, texts: int, users: int, lease_seconds: int, carrier
     statuses = Counter(Message.objects.values_list("status", flat=True))
     assert set(statuses) <= {"sent", "unconfirmed"}
     assert sum(statuses.values()) == texts
-    assert statuses["unconfirmed"] <= 2 * 2 * CONNECTIONS
-    assert statuses["sent"] >= texts - 2 * 2 * CONNECTIONS
+    assert statuses["unconfirmed"] <= 2 * 3 * CONNECTIONS
+    assert statuses["sent"] >= texts - 2 * 3 * CONNECTIONS
 
 
 @row("restart_with_a_queue")

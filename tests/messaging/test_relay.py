@@ -406,6 +406,26 @@ def test_the_room_that_answers_left_is_filled_before_they_are_written(
     assert len(carrier.taken) == Message.objects.filter(status="sent").count() == 6
 
 
+def test_what_a_kill_would_leave_unknown_is_bounded(
+    user: User, carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the wire, waiting for it, and answered but not written: three times as many texts as connections."""
+    SendingNumber.objects.update(texts_a_minute=100_000, burst=1000)
+    for place in range(24):
+        write(user, to=person(place))
+    unknown, settle = list[int](), relay.settle
+
+    def noted(*given: Any) -> None:
+        unknown.append(Message.objects.filter(status="sending").count())
+        settle(*given)
+
+    monkeypatch.setattr(relay, "settle", noted)
+    with Relay(clock, connections=2) as worker:
+        worker.run()
+    assert 4 < max(unknown) <= 6
+    assert len(carrier.taken) == 24
+
+
 def test_exchanges_are_noted_together_and_all_of_them(user: User, carrier: CarrierInMemory, clock: Clock) -> None:
     SendingNumber.objects.update(texts_a_minute=100_000, burst=1000)
     for place in range(12):
