@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,13 +18,14 @@ logger = structlog.get_logger(__name__)
 BATCH: Final = 500
 FAR_AHEAD: Final = timedelta(hours=1)
 """A number with a text to send now that means to look only after this long was told something wrong."""
-LEAST: Final = uuid.UUID(int=0)
-"""Before every id."""
 
 _FORGOTTEN: Final = Statement(
     """
     WITH RECURSIVE line(number_id) AS (
-        SELECT %(least)s
+        SELECT (
+            SELECT m.number_id FROM messaging_message m {by messages_waiting}
+            WHERE m.status = 'scheduled' OR m.status = 'queued' ORDER BY m.number_id LIMIT 1
+        )
         UNION ALL
         SELECT (
             SELECT m.number_id FROM messaging_message m {by messages_waiting}
@@ -76,9 +76,7 @@ def free_leases(now: datetime) -> int:
 
 def find_forgotten(now: datetime) -> int:
     """Numbers that have a text to send now and mean to look never, or much later: let them look. How many."""
-    rows = _FORGOTTEN.rows(
-        least=LEAST, now=now, oldest=now - states.TOO_OLD_AFTER, far_ahead=now + FAR_AHEAD, most=BATCH
-    )
+    rows = _FORGOTTEN.rows(now=now, oldest=now - states.TOO_OLD_AFTER, far_ahead=now + FAR_AHEAD, most=BATCH)
     forgotten = [number_id for (number_id,) in rows]
     pacing.look_again(forgotten, now)
     return len(forgotten)

@@ -73,6 +73,12 @@ class Rival:
             yield
 
 
+@pytest.fixture(autouse=True)
+def _statements_are_seen(settings: Any) -> None:
+    """By their text, not by the names that they are prepared under."""
+    settings.PREPARED_STATEMENTS = False
+
+
 @pytest.fixture
 def colleague(organization: Organization) -> User:
     return factories.texting_user(organization)
