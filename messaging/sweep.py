@@ -24,7 +24,9 @@ _FORGOTTEN: Final = Statement(
     WITH RECURSIVE line(number_id) AS (
         SELECT (
             SELECT m.number_id FROM messaging_message m {by messages_waiting}
-            WHERE m.status = 'scheduled' OR m.status = 'queued' ORDER BY m.number_id LIMIT 1
+            WHERE (m.status = 'scheduled' OR m.status = 'queued')
+            AND m.number_id > '00000000-0000-0000-0000-000000000000'
+            ORDER BY m.number_id LIMIT 1
         )
         UNION ALL
         SELECT (
