@@ -173,6 +173,16 @@ def test_two_statements_accept_a_text_on_postgres(user: User) -> None:
 
 
 @committed
+@only_postgres
+@pytest.mark.parametrize("body", ["Yes", WORDS])
+def test_at_once_needs_no_statements_of_a_session(user: User, settings: Any, body: str) -> None:
+    settings.PREPARED_STATEMENTS = False
+    send(user, body)
+    with mock.patch.object(acceptance, "_step_by_step", side_effect=AssertionError):
+        assert send(user, body, idempotency_key="k").message.seq == 2
+
+
+@committed
 @pytest.mark.parametrize("body", ["Yes", WORDS])
 def test_the_text_that_is_answered_with_is_the_one_that_is_stored(user: User, body: str) -> None:
     for _again in range(2):
