@@ -130,11 +130,12 @@ def left(user: User) -> dict[str, Any]:
     texts = Message.objects.filter(user=user)
     return {
         "texts": rows(texts, "counterpart", "accepted_at", "seq", "body"),
-        "sent again": [text.resend_of.body for text in texts.filter(resend_of__isnull=False).order_by("pk")],  # type: ignore[union-attr]
+        "sent again": [text.resend_of.body for text in texts.filter(resend_of__isnull=False).order_by("counterpart", "seq")],  # type: ignore[union-attr]
         "conversations": rows(Conversation.objects.filter(user=user), "counterpart"),
         "newest": [
             (one.last_message.conversation_id == one.pk, one.last_message.seq == one.last_seq)
-            for one in Conversation.objects.filter(user=user).select_related("last_message") if one.last_message
+            for one in Conversation.objects.filter(user=user).order_by("counterpart").select_related("last_message")
+            if one.last_message
         ],
         "days": rows(DailyCount.objects.filter(user=user), "day"),
         "same": rows(SameText.objects.filter(number__user=user), "day", "digest"),
