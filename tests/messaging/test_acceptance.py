@@ -127,10 +127,10 @@ def left(user: User) -> dict[str, Any]:
             for row in found.order_by(*order).values()
         ]  # fmt: skip
 
-    texts = Message.objects.filter(user=user)
+    texts = Message.objects.filter(user=user).order_by("counterpart", "seq")
     return {
         "texts": rows(texts, "counterpart", "accepted_at", "seq", "body"),
-        "sent again": [text.resend_of.body for text in texts.filter(resend_of__isnull=False).order_by("counterpart", "seq")],  # type: ignore[union-attr]
+        "sent again": [text.resend_of.body for text in texts.filter(resend_of__isnull=False)],  # type: ignore[union-attr]
         "conversations": rows(Conversation.objects.filter(user=user), "counterpart"),
         "newest": [
             (one.last_message.conversation_id == one.pk, one.last_message.seq == one.last_seq)
