@@ -20,14 +20,12 @@ from messaging.carriers.exchanges import Exchange
 from messaging.models import CarrierBatch, Message
 from messaging.reasons import Reason
 from messaging.statements import Statement
-from messaging.transit import Answer, Outcome
+from messaging.transit import TOO_LATE, Answer, Outcome
 
 ANSWERED: Final[dict[type[Answer], str]] = {
     Accepted: "taken", Refused: "refused", NotTaken: "not_taken", Unconfirmed: "unknown",
 }  # fmt: skip
 LONGEST_REQUEST, LONGEST_RESPONSE = 200, 500
-TOO_LATE: Final = "TooLate"
-"""What messaging/transit.py says of a text whose lease was too old when its turn came: its carrier was never asked."""
 
 _INSERT: Final = Statement(
     """

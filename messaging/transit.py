@@ -30,6 +30,8 @@ Answer = Accepted | NotTaken | Refused | Unconfirmed
 
 GATHER_SECONDS: Final = 0.003
 """How long a first answer waits for company while many are on the wire: outcomes are written in batches."""
+TOO_LATE: Final = "TooLate"
+"""Of a text whose lease was too old when its turn came: its carrier was never asked."""
 A_FEW: Final = 8
 """So few in flight are not worth waiting for."""
 
@@ -136,7 +138,7 @@ class Transit:
 async def sent(departure: Departure, wire: Wire, latest: float) -> Answer:
     """Hand one text to its carrier. Whatever an adapter raises beyond its contract may have come after the bytes."""
     if time.monotonic() > latest:
-        answer: Answer = NotTaken("TooLate")
+        answer: Answer = NotTaken(TOO_LATE)
     else:
         try:
             return await departure.carrier.send(departure.text, wire)

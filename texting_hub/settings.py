@@ -318,6 +318,6 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004", "models.W040", *([] if SECURE else _NEED_
 
 LOGGING = logging_settings(env.str("LOG_LEVEL", default="INFO"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
-# By REMOTE_ADDR instead (texting_hub/logs.py): headers that anybody can send are no address.
+# By REMOTE_ADDR instead (texting_hub/request_log.py): headers that anybody can send are no address.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 CSRF_FAILURE_VIEW = "texting_hub.views.csrf_failure"
