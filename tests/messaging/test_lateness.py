@@ -14,15 +14,10 @@ from messaging.models import CarrierBatch, Exchange, Message
 from messaging.relay import run
 from provisioning.models import Alert, User
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
-from tests.messaging.test_relay import Clock
+from tests.messaging.relay_stage import Clock, clock
 
-__all__ = ["carrier"]
+__all__ = ["carrier", "clock"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -17,20 +17,11 @@ from messaging.sweep import sweep
 from provisioning.models import Brand, Campaign, User
 from tests.factories import NOW, ConversationFactory, MessageFactory, texting_user
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
-from tests.messaging.test_relay import Clock, person, status, write
+from tests.messaging.relay_stage import Clock, clock, person, status, unpaced, write
 
-__all__ = ["carrier"]
+__all__ = ["carrier", "clock"]
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def unpaced() -> None:
-    SendingNumber.objects.update(texts_a_minute=1_000_000, burst=1000)
 
 
 def colleagues(user: User, how_many: int) -> list[User]:

@@ -22,7 +22,7 @@ from provisioning.models import Alert, User
 from tests.factories import NOW, ConversationFactory, MessageFactory
 from tests.messaging.carrier_events import account_of, post, receipt, receipt_event
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
-from tests.messaging.test_relay import raising, write
+from tests.messaging.relay_stage import raising, write
 
 __all__ = ["carrier"]
 

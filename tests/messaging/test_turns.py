@@ -17,20 +17,11 @@ from messaging.relay import Relay, run
 from provisioning.models import User
 from tests.factories import NOW, texting_user
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
-from tests.messaging.test_relay import Clock, person, raising, status, write
+from tests.messaging.relay_stage import Clock, clock, person, raising, status, unpaced, write
 
-__all__ = ["carrier"]
+__all__ = ["carrier", "clock"]
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def unpaced() -> None:
-    SendingNumber.objects.update(texts_a_minute=1_000_000, burst=1000)
 
 
 def taken(room: int) -> list[uuid.UUID]:
