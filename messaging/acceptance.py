@@ -218,8 +218,9 @@ def _at_once_statement(words: str) -> Statement:
             FROM place, words WHERE kept.id = place.id
             RETURNING kept.id, kept.last_seq, kept.changed_at, place.prompt
         ), noted AS (
-            UPDATE messaging_sendingnumber SET next_due_at = %(accepted_at)s FROM words
-            WHERE number_id = %(number)s AND (next_due_at IS NULL OR next_due_at > %(accepted_at)s)
+            UPDATE messaging_sendingnumber SET next_due_at =
+                CASE WHEN next_due_at < %(accepted_at)s THEN next_due_at ELSE %(accepted_at)s END
+            FROM words WHERE number_id = %(number)s
         ), written AS (
             INSERT INTO messaging_message ({", ".join(field.column for field in fields)})
             SELECT {", ".join(_column(field) for field in fields)} FROM moved

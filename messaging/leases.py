@@ -5,9 +5,12 @@ tokens are refilled, and only texts at the head of their conversation are taken:
 conversation queued or sending. The row then says when to look at it next. No text of it is forgotten: whoever adds or
 frees one waits for this lock, and then sets an earlier time.
 
-Whose turn it is: numbers that had more to send than their last turn took stand behind those that had not, so one
-organization's fifty thousand texts do not delay another's one. A quarter of the room is theirs all the same. Within
-each, whoever waits longest is first. From one number replies go first, then what is due longest.
+Whose turn it is: each carrier account has room of its own, so that one which answers slowly, or not at all, holds up
+nobody else's. Within an account numbers that had more to send than their last turn took stand behind those that had
+not; a quarter of the room is theirs all the same. Within each, whoever waits longest is first; but where one
+organization fills the room, half of it goes to others that wait behind. So one organization's fifty thousand texts do
+not delay another's one, be they of one number or of thousands. From one number replies go first, then what is due
+longest.
 
 A lease keeps the status `queued`: it is a promise to try until `leased_until`. When it runs out, the text is free.
 Of what is waited for in here, allowances that numbers share (paces.py) come last, in one order, and nobody else locks
@@ -17,19 +20,20 @@ them: so this can be part of no deadlock.
 from __future__ import annotations
 
 import math
+import time
 import uuid
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import transaction
 
 from messaging import paces, pacing, states
 from messaging.heads import Head, Heads, heads_of
-from messaging.models import SendingNumber
 from messaging.paces import Paces, Sharing
 from messaging.statements import Statement
 from provisioning.ids import new_id
@@ -40,20 +44,44 @@ _A_NUMBERS_SHARE: Final = 2
 """So many times its share of the room is looked for at each number, as not every number has as much."""
 _A_SHARE: Final = 4
 """One in so many places is kept for numbers with a backlog."""
+_A_CROWD: Final = 4
+"""An organization with more than one in so many of the numbers that are looked at may hide others behind it."""
+_RARELY: Final = 9
+"""To look past a crowd costs what the crowd is long: for so many times that time nobody looks again."""
+
+NO_ROOMS: Final[Mapping[uuid.UUID, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Texts that this worker may dispatch until `until`, in the order of their turns."""
+    """Texts that this worker may dispatch until `until`, in the order of their turns, and the account of each."""
 
     token: uuid.UUID
     message_ids: list[uuid.UUID]
     until: datetime
+    accounts: Mapping[uuid.UUID, uuid.UUID]
 
-    def split(self, texts: int) -> tuple[Lease, Lease]:
-        """The first so many texts, and the rest."""
-        first, rest = self.message_ids[:texts], self.message_ids[texts:]
+    def split(self, room: int, rooms: Mapping[uuid.UUID, int] = NO_ROOMS) -> tuple[Lease, Lease]:
+        """The first texts of each account, as many as it has room for, and the rest. `room`: of who is not named."""
+        left, first, rest = dict(rooms), list[uuid.UUID](), list[uuid.UUID]()
+        for message_id in self.message_ids:
+            account = self.accounts[message_id]
+            left[account] = left.get(account, room) - 1
+            (first if left[account] >= 0 else rest).append(message_id)
         return replace(self, message_ids=first), replace(self, message_ids=rest)
+
+
+class Beyond:
+    """When to look past an organization that fills the room: as often as that takes a tenth of the time at most."""
+
+    def __init__(self) -> None:
+        self._again = 0.0
+
+    def is_time(self) -> bool:
+        return time.monotonic() >= self._again
+
+    def took(self, seconds: float) -> None:
+        self._again = time.monotonic() + _RARELY * seconds
 
 
 class _Number(NamedTuple):
@@ -70,34 +98,55 @@ class _Number(NamedTuple):
     segments_a_minute: int | None
     brand_id: uuid.UUID | None
     segments_a_day: int | None
+    organization_id: uuid.UUID
 
     @property
     def sharing(self) -> Sharing:
-        return Sharing(*self[5:])
+        return Sharing(*self[5:-1])
 
     def bucket(self, now: datetime) -> pacing.Bucket:
         return pacing.Bucket(self.tokens, self.tokens_at, self.texts_a_minute, self.burst).refilled(now)
 
 
-_DUE: Final = Statement(
-    """
-    SELECT number.number_id, number.tokens, number.tokens_at, number.texts_a_minute, number.burst,
-        account.id, account.texts_a_second, campaign.id, campaign.segments_a_minute, brand.id, brand.segments_a_day
-    FROM messaging_sendingnumber number
-    JOIN messaging_carrieraccount account ON account.id = number.carrier_account_id
-    JOIN provisioning_phonenumber phone ON phone.id = number.number_id
-    LEFT JOIN provisioning_campaign campaign ON campaign.id = phone.campaign_id
-    LEFT JOIN provisioning_brand brand ON brand.id = campaign.brand_id
-    WHERE number.backlog = %(backlog)s AND number.next_due_at IS NOT NULL AND number.next_due_at <= %(now)s
-    AND NOT number.paused AND NOT account.paused
-    ORDER BY number.next_due_at LIMIT %(most)s {lock free of number}
-    """,
-    answers={
-        "number_id": "uuid", "tokens": "float", "tokens_at": "time", "texts_a_minute": "float", "burst": "int",
-        "account_id": "uuid", "texts_a_second": "float", "campaign_id": "uuid", "segments_a_minute": "int",
-        "brand_id": "uuid", "segments_a_day": "int",
-    },
-)  # fmt: skip
+def _due_statement(condition: str) -> Statement:
+    return Statement(
+        f"""
+        SELECT number.number_id, number.tokens, number.tokens_at, number.texts_a_minute, number.burst,
+            account.id, account.texts_a_second, campaign.id, campaign.segments_a_minute, brand.id,
+            brand.segments_a_day, number.organization_id
+        FROM messaging_sendingnumber number {{by sending_numbers_turns}}
+        JOIN messaging_carrieraccount account ON account.id = number.carrier_account_id
+        JOIN provisioning_phonenumber phone ON phone.id = number.number_id
+        LEFT JOIN provisioning_campaign campaign ON campaign.id = phone.campaign_id
+        LEFT JOIN provisioning_brand brand ON brand.id = campaign.brand_id
+        WHERE number.carrier_account_id = %(account)s AND number.backlog = %(backlog)s
+        AND number.next_due_at IS NOT NULL AND number.next_due_at <= %(now)s
+        AND NOT number.paused AND NOT account.paused {condition}
+        ORDER BY number.next_due_at LIMIT %(most)s {{lock free of number}}
+        """,  # noqa: S608  (words of ours)
+        answers={
+            "number_id": "uuid", "tokens": "float", "tokens_at": "time", "texts_a_minute": "float", "burst": "int",
+            "account_id": "uuid", "texts_a_second": "float", "campaign_id": "uuid", "segments_a_minute": "int",
+            "brand_id": "uuid", "segments_a_day": "int", "organization_id": "uuid",
+        },
+    )  # fmt: skip
+
+
+_DUE: Final = _due_statement("")
+_BEYOND: Final = _due_statement("AND NOT number.organization_id {in crowd}")
+_FIRST_OF_ACCOUNT: Final = """
+    SELECT number.next_due_at FROM messaging_sendingnumber number {by sending_numbers_turns}
+    WHERE number.carrier_account_id = account.id AND number.backlog = BACKLOG AND number.next_due_at IS NOT NULL
+    AND NOT number.paused ORDER BY number.next_due_at LIMIT 1
+"""
+_NEXT: Final = Statement(
+    f"""
+    SELECT account.id,
+        ({_FIRST_OF_ACCOUNT.replace("BACKLOG", "FALSE")}), ({_FIRST_OF_ACCOUNT.replace("BACKLOG", "TRUE")})
+    FROM messaging_carrieraccount account WHERE NOT account.paused
+    """,  # noqa: S608  (words of ours)
+    answers={"id": "uuid", "first": "time", "of_a_backlog": "time"},
+)
 _FREE: Final = Statement(
     """
     SELECT id FROM messaging_message
@@ -109,6 +158,13 @@ _FREE: Final = Statement(
 )
 _LEASE: Final = Statement(
     "UPDATE messaging_message SET lease_token = %(token)s, leased_until = %(until)s WHERE id {in ids}"
+)
+_GIVE_BACK: Final = Statement(
+    """
+    UPDATE messaging_message SET lease_token = NULL, leased_until = NULL
+    WHERE id {in ids} AND status = 'queued' AND lease_token = %(token)s RETURNING number_id
+    """,
+    answers={"number_id": "uuid"},
 )
 _TURN: Final = Statement(
     """
@@ -164,18 +220,30 @@ class _Look:
         return self.number.pk, self.bucket.tokens, self.bucket.at, min(self.later, default=None), more
 
 
-def take(now: datetime, room: int) -> Lease | None:
-    """Lease at most `room` texts that may go now, one a number and round before a second. None: no number is due."""
+def take(
+    now: datetime, room: int, rooms: Mapping[uuid.UUID, int] = NO_ROOMS, beyond: Beyond | None = None
+) -> Lease | None:
+    """Lease texts that may go now, one a number and round before a second. None: no number is due that has room.
+
+    Of each account at most as many as `rooms` says, or `room`, where it does not say.
+    """
+    open_rooms = {account: left for account in due_accounts(now) if (left := rooms.get(account, room)) > 0}
+    if not open_rooms:
+        return None
     until = now + timedelta(seconds=settings.RELAY_LEASE_SECONDS)
     with transaction.atomic(durable=True):
-        numbers = _due_numbers(now, room)
+        numbers = [
+            number
+            for account, most in open_rooms.items()
+            for number in _due_numbers(account, now, most, beyond or Beyond())
+        ]
         if not numbers:
             return None
-        looks = _look(numbers, now, room)
+        looks = _look(numbers, now, open_rooms)
         shared = paces.locked((look.sharing for look in looks), now)
-        chosen = _choose(looks, room, shared)
+        chosen = _choose(looks, open_rooms, shared)
         free = _claim(chosen, now) if chosen else set()
-        lease = Lease(new_id(), [pk for pk in chosen if pk in free], until)
+        lease = Lease(new_id(), [pk for pk in chosen if pk in free], until, chosen)
         leased = set(lease.message_ids)
         _LEASE.run(ids=leased, token=lease.token, until=until)
         _give_back(looks, leased, shared)
@@ -184,49 +252,84 @@ def take(now: datetime, room: int) -> Lease | None:
     return lease
 
 
+def give_back(lease: Lease, now: datetime) -> None:
+    """End a lease early: what was not dispatched under it is free at once."""
+    with transaction.atomic():
+        freed = _GIVE_BACK.rows(ids=lease.message_ids, token=lease.token)
+        pacing.look_again({number_id for (number_id,) in freed}, now)
+
+
 def next_due_at() -> datetime | None:
-    """When the next number has something to do. Each of the two looks is at the first entry of its index."""
-    due = _unpaused().filter(next_due_at__isnull=False).order_by("next_due_at").values_list("next_due_at", flat=True)
-    found = (due.filter(backlog=backlog).first() for backlog in (False, True))
-    return min((at for at in found if at is not None), default=None)
+    """When the next number has something to do."""
+    return min((at for _account, *found in _NEXT.rows() for at in found if at is not None), default=None)
 
 
-def is_any_due(now: datetime) -> bool:
-    """A look without a lock, where it spares something: on SQLite even an empty `take` holds up every other writer."""
-    return connection.vendor != "sqlite" or _unpaused().filter(next_due_at__lte=now).exists()
+def due_accounts(now: datetime) -> list[uuid.UUID]:
+    """The accounts with a number that is due. A look without a lock: on SQLite even an empty transaction that might
+    write holds up every other writer."""
+    return [account for account, *found in _NEXT.rows() if any(at is not None and at <= now for at in found)]
 
 
-def _unpaused() -> QuerySet[SendingNumber]:
-    return SendingNumber.objects.filter(paused=False, carrier_account__paused=False)
-
-
-def _due_numbers(now: datetime, most: int) -> list[_Number]:
+def _due_numbers(account: uuid.UUID, now: datetime, most: int, beyond: Beyond) -> list[_Number]:
     """Those that wait longest, locked; those with a backlog behind the others, but never quite without a turn."""
-    first = [_Number._make(row) for row in _DUE.rows(now=now, backlog=False, most=most - most // _A_SHARE)]
+    in_front = most - most // _A_SHARE
+    first = _numbers(_DUE, account=account, now=now, backlog=False, most=in_front)
+    if len(first) == in_front and beyond.is_time():
+        first = _with_others(first, account, now, beyond)
     room = most - len(first)
-    return first + [_Number._make(row) for row in (_DUE.rows(now=now, backlog=True, most=room) if room else ())]
+    return first + (_numbers(_DUE, account=account, now=now, backlog=True, most=room) if room else [])
 
 
-def _look(numbers: Collection[_Number], now: datetime, room: int) -> list[_Look]:
+def _with_others(first: list[_Number], account: uuid.UUID, now: datetime, beyond: Beyond) -> list[_Number]:
+    """The same, but where few organizations fill the room, up to half of it is for those that wait behind them."""
+    numbers_of = Counter(number.organization_id for number in first)
+    crowd = [organization for organization, numbers in numbers_of.items() if numbers > len(first) // _A_CROWD]
+    places = len(first) // 2
+    if not crowd or not places:
+        return first
+    began = time.monotonic()
+    found = _numbers(_BEYOND, account=account, now=now, backlog=False, most=places, crowd=crowd)
+    beyond.took(time.monotonic() - began)
+    known = {number.pk for number in first}
+    others = [number for number in found if number.pk not in known]
+    those_of_the_crowd = [number for number in reversed(first) if number.organization_id in crowd]
+    making_room = {number.pk for number in those_of_the_crowd[: len(others)]}
+    return [number for number in first if number.pk not in making_room] + others
+
+
+def _numbers(statement: Statement, **values: Any) -> list[_Number]:
+    return [_Number._make(row) for row in statement.rows(**values)]
+
+
+def _look(numbers: Collection[_Number], now: datetime, rooms: Mapping[uuid.UUID, int]) -> list[_Look]:
     """What could go from each number, in one query. One text more than may go tells that there are more.
 
     Of many numbers few texts each are looked for: what fills the room twice over, not the whole room from each.
     """
     buckets = {number.pk: number.bucket(now) for number in numbers}
-    paced = min(max(bucket.whole for bucket in buckets.values()), _A_NUMBERS_SHARE * math.ceil(room / len(numbers)))
-    found = heads_of(buckets, now, people=paced + 1, automatic=room + 1)
+    numbers_of = Counter(number.account_id for number in numbers)
+    share = max(math.ceil(rooms[account] / count) for account, count in numbers_of.items())
+    paced = min(max(bucket.whole for bucket in buckets.values()), _A_NUMBERS_SHARE * share)
+    found = heads_of(buckets, now, people=paced + 1, automatic=max(rooms.values()) + 1)
     return [
         _Look(number, number.sharing, buckets[number.pk], found[number.pk], list(found[number.pk].later))
         for number in numbers
     ]
 
 
-def _choose(looks: Collection[_Look], room: int, shared: Paces) -> list[uuid.UUID]:
-    """One text a number, then a second, until the room is full or nothing may go."""
-    open_looks, chosen = list(looks), list[uuid.UUID]()
-    while open_looks and len(chosen) < room:
-        open_looks = [look for look in open_looks[: room - len(chosen)] if look.choose(shared)]
-        chosen += [look.chosen[-1].id for look in open_looks]
+def _choose(looks: Collection[_Look], rooms: Mapping[uuid.UUID, int], shared: Paces) -> dict[uuid.UUID, uuid.UUID]:
+    """One text a number, then a second, until the rooms are full or nothing may go; in this order, and the account
+    of each."""
+    open_looks, left, chosen = list(looks), dict(rooms), dict[uuid.UUID, uuid.UUID]()
+    while open_looks:
+        still_open = []
+        for look in open_looks:
+            account = look.number.account_id
+            if left[account] > 0 and look.choose(shared):
+                left[account] -= 1
+                chosen[look.chosen[-1].id] = account
+                still_open.append(look)
+        open_looks = still_open
     return chosen
 
 

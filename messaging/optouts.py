@@ -192,7 +192,7 @@ def opt_out(
     """
     organization = number.organization
     scoped = None if organization.opt_out_scope == OptOutScope.ORGANIZATION else number
-    changed = not is_opted_out(organization, number, counterpart) and _insert(
+    changed = not _still_standing(organization, number, counterpart) and _insert(
         OptOut(organization=organization, number=scoped, counterpart=counterpart, keyword=word, opted_out_at=now)
     )
     blocked = block_waiting(
@@ -203,6 +203,12 @@ def opt_out(
         at=now,
     )
     return Obeyed(changed, frozenset(blocked.values()))
+
+
+def _still_standing(organization: Organization, number: PhoneNumber, counterpart: str) -> bool:
+    """Whether an opt-out stands that nobody is just lifting: a START that has not committed yet is waited for."""
+    rows = standing(organization, number, counterpart).select_for_update(no_key=True).order_by("pk")
+    return bool(rows.values_list("pk", flat=True))
 
 
 def _insert(row: OptOut) -> bool:

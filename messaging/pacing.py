@@ -21,6 +21,13 @@ _LOOK_AGAIN: Final = Statement(
     WHERE number_id {in ids} AND (next_due_at IS NULL OR next_due_at > %(at)s)
     """,
 )
+_LOOK_AGAIN_AT_ONE: Final = Statement(
+    """
+    UPDATE messaging_sendingnumber SET next_due_at = CASE WHEN next_due_at < %(at)s THEN next_due_at ELSE %(at)s END
+    WHERE number_id = %(id)s
+    """,
+)
+"""Whatever the row says: so it waits for a relay that is just looking at it, and counts from what that one wrote."""
 _LOCK: Final = Statement(
     "SELECT number_id FROM messaging_sendingnumber WHERE number_id {in ids} ORDER BY number_id {lock}",
     answers={"number_id": "uuid"},
@@ -66,13 +73,16 @@ def bucket_of(number: SendingNumber) -> Bucket:
 
 def look_again(number_ids: Collection[uuid.UUID], at: datetime) -> None:
     """Let the relay look at these numbers at `at`, or earlier if it meant to. Locks their rows, in order."""
-    if len(number_ids) > 1:
+    if len(number_ids) == 1:
+        _LOOK_AGAIN_AT_ONE.run(id=next(iter(number_ids)), at=at)
+    elif number_ids:
         lock(number_ids)
-    look_again_at_locked(number_ids, at)
+        look_again_at_locked(number_ids, at)
 
 
 def look_again_at_locked(number_ids: Collection[uuid.UUID], at: datetime) -> None:
-    """`look_again` for rows whose locks the transaction has, or for one."""
+    """`look_again` for rows whose locks the transaction has; without them it would overlook what a relay that is just
+    looking at one commits meanwhile."""
     if number_ids:
         _LOOK_AGAIN.run(ids=number_ids, at=at)
 

@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
-from django.db import transaction
+import structlog
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from messaging import clock, counts, outcomes, pacing
@@ -38,6 +39,8 @@ from messaging.models import Conversation, Message, Receipt
 from messaging.models.messages import IS_IN_LINE, IS_WAITING, BlockedBy, Direction, Kind, Status
 from messaging.reasons import Reason
 from messaging.statements import Statement, distinct
+
+logger = structlog.get_logger(__name__)
 
 RANKS: Final[dict[Status, int]] = {
     Status.SCHEDULED: 0,
@@ -264,9 +267,28 @@ def expire(now: datetime, limit: int = 500) -> set[uuid.UUID]:
 
 
 def lapse(now: datetime, limit: int = 500) -> set[uuid.UUID]:
-    """Texts whose worker vanished while sending: the carrier may have them. Never resent. At most `limit` a call."""
+    """Texts whose worker vanished while sending: the carrier may have them. Never resent. At most `limit` a call.
+
+    If one of them cannot be written, each is tried by itself: it is the only one that stays as it is.
+    """
+    try:
+        return _lapse(_lapsed(now), now, limit)
+    except (DataError, IntegrityError):
+        moved = set[uuid.UUID]()
+        for message_id in list(_lapsed(now).order_by("leased_until").values_list("pk", flat=True)[:limit]):
+            try:
+                moved |= _lapse(_lapsed(now).filter(pk=message_id), now, 1)
+            except (DataError, IntegrityError):
+                logger.exception("lapse_not_written", message=str(message_id))
+        return moved
+
+
+def _lapsed(now: datetime) -> QuerySet[Message]:
+    return Message.objects.filter(lease_over(now), status=Status.SENDING)
+
+
+def _lapse(lapsed: QuerySet[Message], now: datetime, limit: int) -> set[uuid.UUID]:
     with transaction.atomic():
-        lapsed = Message.objects.filter(lease_over(now), status=Status.SENDING)
         rows = _locked_if_free(lapsed, "leased_until", limit)
         fact = Fact(Status.UNCONFIRMED, now)
         return _learn(rows, {row.id: (fact,) for row in rows}, now)
@@ -400,9 +422,9 @@ def _write_down(rows: Collection[Row], facts: Mapping[uuid.UUID, Iterable[Fact]]
     changed = [(row, end) for row, end in ends if end != row]
     _write(changed)
     outcomes.note(_moves(changed))
-    counts.note_failures(_failures(changed))
     shown = {row.conversation_id for row, end in changed if _shows(row, end)}
     touch(distinct(shown), now)
+    counts.note_failures(_failures(changed))
     return [row for row, end in changed if end.status != row.status]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from messaging import leases, pacing, states
 from messaging.models import Message
@@ -54,16 +55,30 @@ Written as an EXISTS, Postgres would rather walk over the whole queue once.
 
 
 def sweep(now: datetime) -> bool:
-    """One round of everything; True when the relay has something to do."""
-    lapsed = states.lapse(now, BATCH)
-    expired = states.expire(now, BATCH)
-    scheduled = states.enqueue_scheduled(now, BATCH)
-    freed = free_leases(now)
-    found = find_forgotten(now)
+    """One round of everything; True when the relay has something to do.
+
+    A step that fails is told and keeps none of the others from being taken; only if the database does not answer, all
+    of it waits for the next round.
+    """
+    lapsed = _step(lambda: len(states.lapse(now, BATCH)))
+    expired = _step(lambda: len(states.expire(now, BATCH)))
+    scheduled = _step(lambda: states.enqueue_scheduled(now, BATCH))
+    freed = _step(lambda: free_leases(now))
+    found = _step(lambda: find_forgotten(now))
     if lapsed or expired or freed or found:
-        logger.warning("relay_swept", lapsed=len(lapsed), expired=len(expired), freed=freed, forgotten=found)
+        logger.warning("relay_swept", lapsed=lapsed, expired=expired, freed=freed, forgotten=found)
     due = leases.next_due_at()
     return bool(scheduled) or (due is not None and due <= now)
+
+
+def _step(take: Callable[[], int]) -> int:
+    try:
+        return take()
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("sweep_step_failed")
+        return 0
 
 
 def free_leases(now: datetime) -> int:

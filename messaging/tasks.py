@@ -17,6 +17,7 @@ from messaging import (
     receipt_alerts,
     receipts,
     same_text,
+    stopping,
     wakeups,
     watch,
 )
@@ -33,7 +34,14 @@ BEATS_EVERY: Final = timedelta(seconds=15)
 @lru_cache(maxsize=1)
 def _relay() -> Relay:
     """The process's own relay, made in the worker that first needs it: connections stay open between tasks."""
-    return Relay(call=wakeups.wake_relay)
+    return Relay(call=wakeups.wake_relay, between=_between_shifts, is_stopping=stopping.is_asked)
+
+
+def _between_shifts() -> None:
+    """A run that goes on over the end of its shift keeps a sweep from being taken: so it takes it itself."""
+    now = clock.database_now()
+    _beat(now)
+    sweep(now)
 
 
 class _LastRun:
@@ -59,11 +67,13 @@ def relay_due() -> None:
 def relay_sweep() -> None:
     """Find what was left behind, and send it if there is anything to send: whatever became of its wake-up.
 
-    After a run that failed there is something to do although nothing is due: what it had learned is not written yet.
+    After a run that failed there is something to do although nothing is due: what it had learned is not written yet,
+    and is written before texts lapse whose outcome it knows.
     """
-    now = clock.database_now()
-    _beat(now)
-    if sweep(now) or _LastRun.failed:
+    _beat(clock.database_now())
+    if _LastRun.failed:
+        relay_due()
+    if sweep(clock.database_now()):
         relay_due()
 
 

@@ -113,9 +113,11 @@ DATABASES["default"]["ATOMIC_REQUESTS"] = False
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         # Writers queue up instead of failing: take the write lock at BEGIN, wait for it, read beside it (WAL).
+        # A commit is on the disk before anybody is told (FULL): an accepted text, a STOP and `sending` survive a power
+        # failure, or a text would be lost, or go out again.
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
     }
 else:
     DATABASES["default"]["ENGINE"] = "texting_hub.postgres"

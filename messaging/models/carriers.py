@@ -85,9 +85,10 @@ class SendingNumber(models.Model):
             ),
         ]
         indexes = [
-            # The relay's look for work: numbers whose next text is due, oldest first, those without a backlog in front.
+            # The relay's look for work: an account's numbers whose next text is due, oldest first, those without a
+            # backlog in front.
             models.Index(
-                fields=["backlog", "next_due_at"], condition=models.Q(next_due_at__isnull=False),
+                fields=["carrier_account", "backlog", "next_due_at"], condition=models.Q(next_due_at__isnull=False),
                 name="sending_numbers_turns",
             ),
         ]  # fmt: skip

@@ -27,7 +27,7 @@ Answer = Callable[[OutboundText], Accepted]
 
 
 class CarrierInMemory:
-    """Takes every text, unless `answer` (called with the text, before it is taken) raises."""
+    """Takes every text, unless `answer` (called with the text, before it is taken) raises; after `seconds` of it."""
 
     label, default_base_url, credentials, webhook_answer = "In memory", "", (), PLAIN_ANSWER
 
@@ -35,6 +35,7 @@ class CarrierInMemory:
         self.taken: list[OutboundText] = []
         self.tried: list[OutboundText] = []
         self.answer: Answer | None = None
+        self.seconds: Callable[[OutboundText], float] = lambda text: 0
         self.at_once, self.most_at_once = 0, 0
         self.asked: list[list[str]] = []
         self.says: Callable[[str], CapabilityAnswer | None] = lambda e164: CapabilityAnswer(e164, "capable")
@@ -46,9 +47,9 @@ class CarrierInMemory:
     async def send(self, text: OutboundText, wire: Wire) -> Accepted:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        await asyncio.sleep(0)
-        self.at_once -= 1
         self.tried.append(text)
+        await asyncio.sleep(self.seconds(text))
+        self.at_once -= 1
         accepted = self.answer(text) if self.answer else Accepted(f"c-{text.message_id}")
         self.taken.append(text)
         return accepted

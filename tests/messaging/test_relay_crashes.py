@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import DataError, OperationalError
 
-from messaging import departures, leases, relay, states, transit
+from messaging import departures, leases, relay, states
 from messaging.carriers.base import Accepted, NotTaken
+from messaging.clock import elapsed
 from messaging.models import Conversation, SendingNumber
 from messaging.models.messages import Status
 from messaging.relay import Relay
@@ -94,8 +93,8 @@ def test_a_worker_that_slept_past_its_lease_dispatches_nothing(user: User, clock
 def test_a_worker_that_slept_after_sending_was_committed_sends_no_byte(
     user: User, worker: Relay, carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text, much_later = write(user), time.monotonic() + 61
-    monkeypatch.setattr(transit, "time", SimpleNamespace(monotonic=lambda: much_later))
+    text, slept = write(user), iter([0])  # The worker looks; then the machine sleeps for 61 seconds.
+    monkeypatch.setattr(relay.clock, "elapsed", lambda: elapsed() + next(slept, 61))
     assert worker._begin()
     sweep(clock.forward(61))
     worker._collect()
@@ -142,15 +141,16 @@ def test_writing_outcomes_again_does_not_undo_a_release(user: User, carrier: Car
     assert status(text) == "queued"
 
 
+@pytest.mark.parametrize("error", [DataError("value too long"), ValueError("a string with a NUL")])
 def test_one_outcome_that_cannot_be_written_does_not_spoil_the_others(
-    user: User, worker: Relay, carrier: CarrierInMemory, monkeypatch: pytest.MonkeyPatch
+    user: User, worker: Relay, carrier: CarrierInMemory, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     good, bad = write(user, "good", to=person(1)), write(user, "bad", to=person(2))
     write_facts = states.advance_all
 
     def refuse_bad(facts: Any, **options: Any) -> Any:
         if bad.pk in facts:
-            raise DataError("value too long")
+            raise error
         return write_facts(facts, **options)
 
     with monkeypatch.context() as patched:

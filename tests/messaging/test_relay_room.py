@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from messaging import departures, leases, optouts, relay
-from messaging.models import CarrierBatch, Exchange, Message, SendingNumber
+from messaging.models import CarrierAccount, CarrierBatch, Exchange, Message, SendingNumber
 from messaging.models.messages import Kind
 from messaging.relay import Relay
 from provisioning.models import User
@@ -79,7 +79,7 @@ def test_no_more_texts_are_on_the_wire_than_there_are_connections(
         write(user, to=person(place))
     with Relay(clock, connections=2) as worker:
         assert worker._begin()
-        assert Message.objects.filter(status="sending").count() == 4  # One on each connection, and one behind it.
+        assert Message.objects.filter(status="sending").count() == 2  # Nothing was answered yet, so none stands behind.
         assert not worker._begin()
         worker.run()
     assert len(carrier.taken) == 12
@@ -88,32 +88,38 @@ def test_no_more_texts_are_on_the_wire_than_there_are_connections(
 
 @pytest.fixture
 def busy(user: User, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Twelve texts to twelve people; by the last answers all of them find room in a moment. How many were asked for."""
+    """Twelve texts to twelve people. How many were asked for, lease by lease."""
     unpaced()
     for place in range(12):
         write(user, to=person(place))
     asked, take = list[int](), leases.take
 
-    def noted(now: datetime, room: int) -> leases.Lease | None:
-        asked.append(room)
-        return take(now, room)
+    def noted(now: datetime, room: int, rooms: dict[Any, int], beyond: Any) -> leases.Lease | None:
+        asked.append(next(iter(rooms.values()), room))
+        return take(now, room, rooms, beyond)
 
     monkeypatch.setattr(leases, "take", noted)
-    monkeypatch.setattr(relay, "AHEAD_SECONDS", 1000.0)
     return asked
 
 
+def answers_come_fast(monkeypatch: pytest.MonkeyPatch, worker: Relay, soon: int) -> None:
+    """By its last answers an account that was asked before finds room for so many texts in a moment."""
+    worker._recent[CarrierAccount.objects.get().pk].note(1)
+    monkeypatch.setattr(relay.Recent, "soon", property(lambda _self: soon))
+
+
 def test_what_finds_room_in_a_moment_is_leased_ahead_and_dispatched_in_portions(
-    busy: list[int], carrier: CarrierInMemory, clock: Clock
+    busy: list[int], carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Relay(clock, connections=2) as worker:
         assert worker._begin()
         worker._collect()
         worker._write()
-        assert busy == [4]  # Nothing had been answered yet.
+        assert busy == [2]  # Nothing had been answered yet.
         answered = Message.objects.filter(status="sent").count()
+        answers_come_fast(monkeypatch, worker, 8)
         assert worker._begin()
-        assert busy[1] > 8
+        assert busy[1] == 2 + answered + 8
         in_line = Message.objects.filter(leased_until__isnull=False)
         assert in_line.filter(status="sending").count() == 4
         assert in_line.filter(status="queued").count() == 12 - 4 - answered
@@ -126,7 +132,7 @@ def test_what_was_leased_ahead_goes_out_although_the_shift_is_over(
     busy: list[int], carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Relay(clock, connections=2) as worker:
-        monkeypatch.setattr(worker, "_soon", lambda: 5)
+        answers_come_fast(monkeypatch, worker, 5)
         assert worker._begin()
         monkeypatch.setattr(relay, "SHIFT_SECONDS", -1.0)
         worker.run()
@@ -139,7 +145,7 @@ def test_a_stop_after_the_lease_ahead_wins(
     user: User, busy: list[int], carrier: CarrierInMemory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Relay(clock, connections=2) as worker:
-        monkeypatch.setattr(worker, "_soon", lambda: 8)
+        answers_come_fast(monkeypatch, worker, 8)
         assert worker._begin()
         ahead = Message.objects.filter(status="queued", leased_until__isnull=False)[0]
         optouts.opt_out(user.primary_number, ahead.counterpart, "stop", NOW)

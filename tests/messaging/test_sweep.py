@@ -1,20 +1,23 @@
-"""Numbers whose wake-up was lost are found, others are left alone, and a long queue makes the look no longer."""
+"""Numbers whose wake-up was lost are found, others are left alone, a long queue makes the look no longer, and what can't
+be done keeps nothing else from being done."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from messaging import sweep
+from messaging import states, sweep
 from messaging.models import Message, SendingNumber
 from messaging.models.messages import Status
 from provisioning.models import Organization, User
 from tests import factories
 from tests.factories import NOW
+from tests.faults.obstacles import refused_row
 
 pytestmark = pytest.mark.django_db
 
@@ -123,3 +126,27 @@ def _rows(node: dict[str, Any]) -> float:
     mine = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
     below = sum(_rows(child) for child in node.get("Plans", ()))
     return below + (mine if node.get("Relation Name") == "messaging_message" else 0)
+
+
+def test_a_step_that_fails_keeps_none_of_the_others_from_being_taken(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_given: Any) -> int:
+        raise RuntimeError("no such thing")
+
+    for name in ("lapse", "expire", "enqueue_scheduled"):
+        monkeypatch.setattr(states, name, broken)
+    text(user)
+    asleep()
+    assert sweep.sweep(NOW)
+    assert SendingNumber.objects.get().next_due_at == NOW
+
+
+def test_one_row_that_cannot_lapse_does_not_keep_the_others_from_it(user: User) -> None:
+    vanished = {"status": Status.SENDING, "leased_until": NOW, "lease_token": uuid.uuid4()}
+    bad, good = text(user, **vanished), text(user, **vanished)
+    with refused_row(bad, Status.UNCONFIRMED):
+        sweep.sweep(NOW)
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.status, good.status) == (Status.SENDING, Status.UNCONFIRMED)

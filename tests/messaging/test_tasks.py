@@ -71,7 +71,8 @@ def test_a_sweep_that_finds_nothing_wakes_nobody(user: User, happened: list[Any]
 def test_the_sweep_lets_a_run_that_failed_write_what_it_learned(
     user: User, happened: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is due any more, so nobody else would wake it: the text would stay `sending`, and lapse."""
+    """Nothing is due any more, so nobody else would wake it: the text would stay `sending`, and lapse. What it learned
+    is written first, be its lease long over."""
     text = compose(user=user, to="+12065550122", body="Hello", now=NOW).message
     worker, write = tasks._relay(), states.advance_all
     monkeypatch.setattr(tasks, "_relay", lambda: worker)
@@ -84,10 +85,12 @@ def test_the_sweep_lets_a_run_that_failed_write_what_it_learned(
     with pytest.raises(OperationalError):
         tasks.relay_due()
     assert Message.objects.get(pk=text.pk).status == "sending"
+    monkeypatch.setattr(clock, "database_now", lambda: NOW + timedelta(seconds=61))
     for _ in range(2):
         tasks.relay_sweep()
     assert happened == ["looking", "run"] * 2
-    assert Message.objects.get(pk=text.pk).status == "sent"
+    text.refresh_from_db()
+    assert (text.status, text.unconfirmed_at) == ("sent", None)
 
 
 def test_every_task_of_the_relay_goes_to_a_queue_that_a_worker_consumes() -> None:

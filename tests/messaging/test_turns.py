@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -39,6 +40,37 @@ def test_another_organizations_one_text_goes_before_what_is_left_of_many(user: U
     assert SendingNumber.objects.filter(backlog=True).count() >= 4
     one = write(stranger, "one")
     assert one.pk in taken(4)
+
+
+def test_one_organizations_many_numbers_do_not_stand_before_anothers_one_text(user: User, stranger: User) -> None:
+    """Each of them has its first turn to come, and all of them wait longer."""
+    crowd = [user, *(texting_user(user.organization) for _ in range(29))]
+    for each in crowd:
+        write(each, to=person(1))
+    one = write(stranger, "one", at=NOW + timedelta(seconds=1))
+    lease = leases.take(NOW + timedelta(seconds=1), 8)
+    assert lease is not None
+    assert (len(lease.message_ids), one.pk in lease.message_ids) == (6, True)  # Two places are for backlogs.
+
+
+def test_to_look_past_a_crowd_takes_a_tenth_of_the_time_at_most(
+    user: User, stranger: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd = [user, *(texting_user(user.organization) for _ in range(29))]
+    for each in crowd:
+        write(each, to=person(1))
+    one = write(stranger, "one", at=NOW + timedelta(seconds=1))
+    beyond, moment = leases.Beyond(), [1000.0]
+    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: moment[0]))
+    beyond.took(2.0)
+    moment[0] += 17.9
+    lease = leases.take(NOW + timedelta(seconds=1), 4, beyond=beyond)
+    assert lease is not None
+    assert one.pk not in lease.message_ids
+    moment[0] += 0.2
+    lease = leases.take(NOW + timedelta(seconds=1), 4, beyond=beyond)
+    assert lease is not None
+    assert one.pk in lease.message_ids
 
 
 def test_numbers_with_a_backlog_are_never_quite_without_a_turn(user: User) -> None:
