@@ -183,6 +183,7 @@ class Obeyed:
     numbers: frozenset[uuid.UUID] = frozenset()
 
 
+@transaction.atomic(savepoint=False)
 def opt_out(
     number: PhoneNumber, counterpart: str, word: str, now: datetime, conversation_id: uuid.UUID | None = None
 ) -> Obeyed:

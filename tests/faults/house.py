@@ -114,6 +114,10 @@ class Process:
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
+    def end(self) -> None:
+        """SIGTERM: please end."""
+        os.kill(self.pid, signal.SIGTERM)
+
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         with contextlib.suppress(ProcessLookupError):

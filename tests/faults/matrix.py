@@ -51,6 +51,12 @@ ROWS = (
         "Sent by another worker; Outcome unknown; Sent",
     ),
     Row(
+        "orderly_stop",
+        "Worker told to stop (SIGTERM) while texts are on the wire and more wait",
+        "It waits for their answers, writes them, and leaves the rest in the queue",
+        "Sent; Queued, then Sent by the next worker",
+    ),
+    Row(
         "timeout_taken", "Carrier took it and never answers", "Never resent; the next text goes on", "Outcome unknown"
     ),
     Row(

@@ -91,8 +91,10 @@ def _celery(options: dict[str, Any]) -> Any:
 
 
 def celery_worker(options: dict[str, Any]) -> None:
-    """The relay's worker, as production starts it, but in one process so that a kill takes all of it."""
-    arguments = ["-Q", "relay", "-P", "solo", "-n", f"{options['name']}@%h", "--without-gossip", "--without-mingle"]
+    """The relay's worker, as production starts it, but (unless a pool is asked for) in one process so that a kill takes
+    all of it."""
+    pool = ["-P", options.get("pool", "solo"), "-c", "1"]
+    arguments = ["-Q", "relay", *pool, "-n", f"{options['name']}@%h", "--without-gossip", "--without-mingle"]
     _celery(options).worker_main(["worker", *arguments, "--without-heartbeat", "-l", "INFO"])
 
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from messaging import leases, relay, transit
-from messaging.carriers.base import OutboundText
 from messaging.models import CarrierAccount, CarrierBatch, Exchange, Message, SendingNumber
 from messaging.relay import Relay
 from provisioning.models import User

@@ -1,5 +1,5 @@
-"""Numbers whose wake-up was lost are found, others are left alone, a long queue makes the look no longer, and what can't
-be done keeps nothing else from being done."""
+"""Numbers whose wake-up was lost are found, others are left alone; a long queue makes the look no longer, and what
+can't be done keeps nothing else from being done."""
 
 from __future__ import annotations
 
