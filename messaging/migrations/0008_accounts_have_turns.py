@@ -7,7 +7,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('messaging', '0007_one_automatic_reply'),
-        ('provisioning', '0001_squashed_0019_fold_location_names'),
     ]
 
     operations = [
