@@ -159,13 +159,14 @@ _FREE: Final = Statement(
 _LEASE: Final = Statement(
     "UPDATE messaging_message SET lease_token = %(token)s, leased_until = %(until)s WHERE id {in ids}"
 )
-_GIVE_BACK: Final = Statement(
+_UNUSED: Final = Statement(
     """
-    UPDATE messaging_message SET lease_token = NULL, leased_until = NULL
-    WHERE id {in ids} AND status = 'queued' AND lease_token = %(token)s RETURNING number_id
+    SELECT id, number_id FROM messaging_message
+    WHERE id {in ids} AND status = 'queued' AND lease_token = %(token)s ORDER BY id {lock}
     """,
-    answers={"number_id": "uuid"},
+    answers={"id": "uuid", "number_id": "uuid"},
 )
+_GIVE_BACK: Final = Statement("UPDATE messaging_message SET lease_token = NULL, leased_until = NULL WHERE id {in ids}")
 _TURN: Final = Statement(
     """
     UPDATE messaging_sendingnumber AS stored SET tokens = given.tokens, tokens_at = given.tokens_at,
@@ -255,8 +256,9 @@ def take(
 def give_back(lease: Lease, now: datetime) -> None:
     """End a lease early: what was not dispatched under it is free at once."""
     with transaction.atomic():
-        freed = _GIVE_BACK.rows(ids=lease.message_ids, token=lease.token)
-        pacing.look_again({number_id for (number_id,) in freed}, now)
+        unused = _UNUSED.rows(ids=lease.message_ids, token=lease.token)
+        _GIVE_BACK.run(ids=[message_id for message_id, _number in unused])
+        pacing.look_again({number_id for _message, number_id in unused}, now)
 
 
 def next_due_at() -> datetime | None:
