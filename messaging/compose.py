@@ -227,7 +227,7 @@ def _keep_refused(request: _Request, counterpart: str, seen: Outlook, refusal: R
         body=body,
         status=Status.BLOCKED,
         reason=policy.reason_of(refusal.code),
-        blocked_by=BlockedBy.PLATFORM,
+        blocked_by=refusal.extra.get("blocked_by", BlockedBy.PLATFORM),
         blocked_at=request.now,
         status_event_at=request.now,
     )

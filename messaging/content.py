@@ -28,6 +28,7 @@ from django.utils.translation import gettext as _
 
 from messaging.links import shortener_in, visible
 from messaging.models import ContentRule
+from messaging.models.messages import BlockedBy
 from messaging.models.policy import RuleAction, RuleKind
 from provisioning.models.choices import fold
 from provisioning.refusals import Refusal
@@ -77,24 +78,29 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule, ready to be asked. `words` are single words, `phrases` several with a space around each."""
+    """One rule, ready to be asked. `words` are single words, `phrases` several with a space around each.
+
+    `blocked_by` is who refuses a text by it: the provider by its own rules, Texting Hub by an organization's.
+    """
 
     name: str
     action: str
     advice: str
     words: frozenset[str]
     phrases: tuple[str, ...]
+    blocked_by: str
     expression: Any = None
 
     @classmethod
     def of(cls, row: ContentRule) -> Rule:
         """Raises re2.error for an expression that was never saved through content_rules.py."""
+        owner = BlockedBy.PLATFORM if row.organization_id else BlockedBy.PROVIDER
         if row.kind == RuleKind.EXPRESSION:
-            return cls(row.name, row.action, row.advice, frozenset(), (), expression_of(row.pattern))
+            return cls(row.name, row.action, row.advice, frozenset(), (), owner, expression_of(row.pattern))
         keywords = [words_of(line) for line in row.pattern.splitlines()]
         single = frozenset(words.strip() for words in keywords if words.count(" ") == 2)
         phrases = tuple(words for words in keywords if words.count(" ") > 2)
-        return cls(row.name, row.action, row.advice, single, phrases)
+        return cls(row.name, row.action, row.advice, single, phrases, owner)
 
     def hits(self, content: Content) -> bool:
         """Whether the text has one of the words, or what the expression describes."""
@@ -174,7 +180,8 @@ def refuse_content(body: str, rules: Collection[Rule], *, confirmed: bool) -> bo
     hits = hits_of(body, rules)
     blocking = [rule for rule in hits if rule.action == RuleAction.BLOCK]
     if blocking:
-        raise Refusal("content_rule", _blocked_sentence(blocking[0]), rule=blocking[0].name)
+        rule = blocking[0]
+        raise Refusal("content_rule", _blocked_sentence(rule), rule=rule.name, blocked_by=str(rule.blocked_by))
     if hits and not confirmed:
         raise Refusal(
             "confirmation_needed",
@@ -195,10 +202,13 @@ def hits_of(body: str, rules: Iterable[Rule]) -> list[Rule]:
     return [rule for rule in rules if rule.hits(content)]
 
 
-def is_blocked_content(body: str, rules: Collection[Rule]) -> bool:
-    """Whether a text that was accepted may no longer go: a rule that asks doesn't stop it any more."""
+def content_blocked_by(body: str, rules: Collection[Rule]) -> str:
+    """Who stops a text that was accepted, "" when nobody does: a rule that asks doesn't stop it any more."""
+    if shortener_in(body):
+        return BlockedBy.PLATFORM
     blocking = [rule for rule in rules if rule.action == RuleAction.BLOCK]
-    return bool(shortener_in(body) or (blocking and hits_of(body, blocking)))
+    hits = hits_of(body, blocking) if blocking else []
+    return hits[0].blocked_by if hits else ""
 
 
 def _shortener_sentence(shortener: str) -> str:

@@ -331,6 +331,7 @@ def _of_person(text: Judged, sender: Sender | None, facts: _Facts) -> Verdict:
     moved = sender is None or sender.user_id != text.user_id
     if moved or standing is None or not standing.can_receive:
         return Verdict(Action.BLOCK, Reason.SENDER_NOT_ENABLED)
-    if content.is_blocked_content(text.body, facts.rules[text.organization_id]):
-        return Verdict(Action.BLOCK, Reason.CONTENT_REJECTED)
+    stopped_by = content.content_blocked_by(text.body, facts.rules[text.organization_id])
+    if stopped_by:
+        return Verdict(Action.BLOCK, Reason.CONTENT_REJECTED, stopped_by)
     return _SEND if standing.can_send else _HOLD

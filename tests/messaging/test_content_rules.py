@@ -270,8 +270,10 @@ def test_the_providers_rules_count_for_everybody_and_an_organizations_only_there
     saved(user.organization)
     provided("lottery")
     for person in (user, stranger):
-        assert refused(person, "Our lottery").code == "content_rule"
-    assert refused(user, "A discount").code == "content_rule"
+        refusal = refused(person, "Our lottery")
+        assert (refusal.code, refusal.extra["blocked_by"]) == ("content_rule", "provider")
+        assert Message.objects.get(pk=refusal.extra["message_id"]).blocked_by == "provider"
+    assert refused(user, "A discount").extra["blocked_by"] == "platform"
     assert send(stranger, "A discount").message.status == "queued"
 
 
@@ -358,10 +360,12 @@ def test_a_rule_that_came_while_a_text_waited_blocks_it(user: User, worker: Rela
 
 
 def test_a_rule_of_the_provider_counts_at_dispatch_too(user: User, worker: Relay, carrier: CarrierInMemory) -> None:
-    send(user, "Our lottery")
+    text = send(user, "Our lottery").message
     provided("lottery")
     worker.run()
     assert carrier.bodies == []
+    text.refresh_from_db()
+    assert (text.status, text.reason, text.blocked_by) == ("blocked", "content_rejected", "provider")
 
 
 def test_a_rule_of_another_organization_does_not(
