@@ -6,6 +6,7 @@ show a body. Carrier credentials go in and never come out: they are sealed, and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -17,10 +18,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from messaging import clock
 from messaging.carriers import ADAPTERS, Maker
 from messaging.carriers.credentials import problems
 from messaging.content_rules import check_pattern, lock_provided, next_change, stamp
 from messaging.models import CarrierAccount, ContentRule, OptOut, SendingNumber
+from messaging.routing import ask_capability
 from provisioning import vault
 from provisioning.admin.credentials import CredentialsForm
 from provisioning.admin.numbers import PhoneNumberAdmin
@@ -109,6 +112,13 @@ class CarrierAccountAdmin(RecordedAdmin):
         return bool(account.sealed_credentials)
 
 
+def _ask_new_carrier(moved: Iterable[SendingNumber]) -> None:
+    """Whether these numbers can text is for another carrier to say now; the last one may never have been asked."""
+    ids = [row.pk for row in moved]
+    if ids:
+        ask_capability(ids, clock.database_now())
+
+
 class SendingNumberInline(Inline):
     """The carrier a number sends through, and how fast. Left empty, a Calling Plan number is connected in a moment."""
 
@@ -128,6 +138,7 @@ class TextingNumberAdmin(PhoneNumberAdmin):
         for row in formset.forms:
             row.instance.organization_id = form.instance.organization_id
         super().save_formset(request, form, formset, change)
+        _ask_new_carrier(row for row, fields in formset.changed_objects if "carrier_account" in fields)
 
 
 @admin.register(SendingNumber)
@@ -143,6 +154,10 @@ class SendingNumberAdmin(RecordedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: SendingNumber, form: AnyModelForm, change: bool) -> None:
+        _ask_new_carrier([obj] if "carrier_account" in form.changed_data else [])
+        super().save_model(request, obj, form, change)
 
 
 class ContentRuleForm(AnyModelForm):

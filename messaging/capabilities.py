@@ -8,6 +8,7 @@ What must never happen:
    numbers that wait longest, and every one of them gets a later time, whatever came of it.
 
 Not yet reported: again after 5 minutes, after a day of that every hour. Known: once a day. Not answered: 5 minutes.
+Where the carrier can't be asked: not before somebody wants to or the number moves; an operator enters what is so.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from django.db.models import QuerySet
 
 from messaging import connections
 from messaging.carriers import UnknownCarrier, adapter_for
-from messaging.carriers.base import CapabilityAnswer, Carrier, Refused, SendError
+from messaging.carriers.base import CannotBeAsked, CapabilityAnswer, Carrier, Refused, SendError
 from messaging.carriers.wire import Wire
 from messaging.models import CarrierAccount
 from provisioning.changes import Actor, Change, change_of, record_many
@@ -106,7 +107,8 @@ def _adapters(account_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Carrier]:
     return adapters
 
 
-Answers = dict[uuid.UUID, CapabilityAnswer]
+Answers = dict[uuid.UUID, CapabilityAnswer | None]
+"""By number. None: its carrier has nothing to say of any number."""
 
 
 async def _ask(due: Sequence[_Due], adapters: dict[uuid.UUID, Carrier]) -> Answers:
@@ -146,6 +148,8 @@ async def _answers(question: list[_Due], carrier: Carrier, wire: Wire, room: asy
         middle = len(question) // 2
         halves = [await _answers(half, carrier, wire, room) for half in (question[:middle], question[middle:])]
         return {**halves[0], **halves[1]}
+    except CannotBeAsked:
+        return dict.fromkeys(one.number_id for one in question)
     except SendError as error:
         logger.warning("capability_not_answered", account=str(question[0].account_id), detail=str(error))
         return {}
@@ -165,7 +169,7 @@ def _take_over(asked: Sequence[_Due], answers: Answers, now: datetime) -> None:
     for row in rows:
         answer = answers.get(row.pk)
         if answer is None:
-            row.capability_due_at = now + SOON
+            row.capability_due_at = None if row.pk in answers else now + SOON
             continue
         changes += _changes(row, answer)
         row.capability, row.capability_reason = answer.capability, answer.reason

@@ -183,7 +183,7 @@ def _move_batch(
     with transaction.atomic():
         ids = list(candidates.order_by("pk").values_list("pk", flat=True)[:BATCH])
         if account.carrier != target.carrier:
-            _ask_capability(ids, now)
+            ask_capability(ids, now)
         pacing.lock(ids)
         numbers = list(candidates.filter(pk__in=ids).select_related("number").order_by("pk"))
         candidates.filter(pk__in=[number.pk for number in numbers]).update(carrier_account=target)
@@ -194,7 +194,7 @@ def _move_batch(
     return len(numbers)
 
 
-def _ask_capability(number_ids: Sequence[uuid.UUID], now: datetime) -> None:
+def ask_capability(number_ids: Sequence[uuid.UUID], now: datetime) -> None:
     """Another carrier may see the numbers differently: it is asked in a moment."""
     numbers = PhoneNumber.objects.owned().filter(pk__in=number_ids)
     list(numbers.select_for_update(no_key=True).order_by("pk").values_list("pk"))

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from messaging import capabilities
 from messaging.capabilities import refresh
-from messaging.carriers.base import CapabilityAnswer, NotTaken, Refused, Unconfirmed
+from messaging.carriers.base import CannotBeAsked, CapabilityAnswer, NotTaken, Refused, Unconfirmed
 from messaging.models import CarrierAccount, SendingNumber
+from messaging.routing import ask_capability
 from provisioning.changes import Actor
 from provisioning.eligibility import standing
 from provisioning.models import Location, Organization, PhoneNumber, User
@@ -18,7 +20,14 @@ from provisioning.models.numbers import TextCapability
 from provisioning.number_additions import Addition, add
 from provisioning.number_capability import ask_again
 from provisioning.number_inventory import release
-from tests.factories import NOW, CarrierAccountFactory, LocationFactory, PhoneNumberFactory, SendingNumberFactory
+from tests.factories import (
+    NOW,
+    CarrierAccountFactory,
+    LocationFactory,
+    OperatorFactory,
+    PhoneNumberFactory,
+    SendingNumberFactory,
+)
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
 from tests.provisioning.recorded import recorded
 
@@ -163,6 +172,50 @@ def test_a_number_that_the_carrier_leaves_out_stays_as_it_is(carrier: CarrierInM
     carrier.says = lambda e164: None
     refresh(NOW)
     assert (due(row), row.capability) == (NOW + timedelta(minutes=5), "capable")
+
+
+def test_a_carrier_that_cannot_be_asked_is_asked_once_until_the_number_moves(
+    carrier: CarrierInMemory, account: CarrierAccount, organization: Organization
+) -> None:
+    row = number(account, organization=organization)
+
+    def cannot(e164: str) -> CapabilityAnswer:
+        raise CannotBeAsked
+
+    carrier.says = cannot
+    with recorded() as changes:
+        refresh(NOW)
+    assert (due(row), row.capability, row.capability_checked_at, changes) == (None, "unknown", None, [])
+    refresh(LATER)
+    assert len(carrier.asked) == 1
+    ask_capability([row.pk], LATER)
+    carrier.says = says("capable")
+    refresh(LATER)
+    assert (due(row), row.capability) == (LATER + timedelta(days=1), "capable")
+
+
+def test_an_operator_who_gives_a_number_to_another_carrier_has_that_one_asked(
+    carrier: CarrierInMemory, account: CarrierAccount, signed_in_as: Any
+) -> None:
+    row, other = number(account), CarrierAccountFactory()
+    PhoneNumber.objects.filter(pk=row.pk).update(capability_due_at=None)
+    browser = signed_in_as(OperatorFactory())
+    sending = SendingNumber.objects.get(number=row)
+    values = {"texts_a_minute": 6, "burst": 6, "texts_a_day": 1000, "carrier_account": account.pk}
+    address = reverse("admin:messaging_sendingnumber_change", args=[sending.pk])
+    assert browser.post(address, {**values, "burst": 5}).status_code == 302
+    assert due(row) is None
+    assert browser.post(address, {**values, "carrier_account": other.pk}).status_code == 302
+    assert due(row) is not None
+    PhoneNumber.objects.filter(pk=row.pk).update(capability_due_at=None)
+    inline = {
+        "organization": row.organization_id, "e164": row.e164, "source": row.source, "capability": row.capability,
+        "active": "on", "sending-TOTAL_FORMS": 1, "sending-INITIAL_FORMS": 1, "sending-0-number": row.pk,
+    } | {f"sending-0-{name}": value for name, value in values.items()}  # fmt: skip
+    answer = browser.post(reverse("admin:provisioning_phonenumber_change", args=[row.pk]), inline)
+    assert answer.status_code == 302
+    assert SendingNumber.objects.get(number=row).carrier_account == account
+    assert due(row) is not None
 
 
 def test_a_number_released_while_the_carrier_was_asked_is_left_alone(
