@@ -18,7 +18,7 @@ from uuid import UUID
 
 from messaging.models import Message, Receipt
 from messaging.models.messages import Direction, Status
-from messaging.receipts import CLAIMS
+from messaging.receipts import CLAIMS, fact_of
 from messaging.states import RANKS, TIME_OF, WAITING, Fact, learned
 
 OURS = (Status.UNCONFIRMED, Status.CANCELLED, Status.FAILED, Status.BLOCKED, Status.SENT)
@@ -69,7 +69,7 @@ def _before_any_fact(message: Message, moment: datetime) -> str:
 def _facts(message: Message, receipts: Sequence[Receipt], moment: datetime) -> Iterator[Fact]:
     for receipt in receipts:
         if receipt.claim in CLAIMS and receipt.received_at <= moment:
-            yield _told_by(receipt)
+            yield fact_of(receipt)
     claimed = {receipt.claim for receipt in receipts}
     for status, column in TIME_OF.items():
         # A delivery without any receipt was brought over from elsewhere: its time is all there is.
@@ -78,17 +78,6 @@ def _facts(message: Message, receipts: Sequence[Receipt], moment: datetime) -> I
         at = getattr(message, column) or (message.accepted_at if message.status == status else None)
         if at is not None and at <= moment:
             yield _found_out(message, status, at)
-
-
-def _told_by(receipt: Receipt) -> Fact:
-    return Fact(
-        CLAIMS[receipt.claim],
-        receipt.event_at,
-        reason=receipt.reason,
-        carrier_code=receipt.carrier_code,
-        receipt_id=receipt.pk,
-        carrier_message_id=receipt.carrier_message_id,
-    )
 
 
 def _found_out(message: Message, status: Status, at: datetime) -> Fact:

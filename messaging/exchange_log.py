@@ -18,7 +18,6 @@ from messaging import lateness, measurements, receipt_alerts
 from messaging.carriers.base import Accepted, NotTaken, Refused, Unconfirmed
 from messaging.carriers.exchanges import Exchange
 from messaging.models import CarrierBatch, Message
-from messaging.reasons import Reason
 from messaging.statements import Statement
 from messaging.transit import TOO_LATE, Answer, Outcome
 
@@ -74,7 +73,7 @@ def _unknown(outcomes: Iterable[Outcome]) -> dict[uuid.UUID, set[str]]:
     """Codes of refusals that are in no table, by account."""
     found: defaultdict[uuid.UUID, set[str]] = defaultdict(set)
     for outcome in outcomes:
-        if isinstance(outcome.answer, Refused) and outcome.answer.reason == Reason.CARRIER_REJECTED:
+        if isinstance(outcome.answer, Refused) and not outcome.answer.known:
             found[outcome.departure.account.id].add(outcome.answer.code)
     return found
 

@@ -15,8 +15,14 @@ One transaction a text. Lock order as in messaging/states.py: waiting messages (
 conversation that is new is made before any lock is taken: nobody else can hold or want it. Nothing in here talks to a
 carrier.
 
-A text to a number that no organization owns (any longer) is logged and not stored: nobody may read it, no retention
-covers it.
+The number decides whose a text is, not the account whose webhook brought it. A number that was moved or failed over
+to another account still receives by the old one until the carrier has changed its routes, nobody knows for how long,
+and a text or a STOP that was refused then would be lost. So whoever holds the secret of one account can bring texts to
+any number: the provider alone connects accounts, each text keeps the account that brought it, and one that came by
+another account than its number's is logged.
+
+Of a text to a number that no organization owns (any longer) is kept that it came (receipts.keep_stray), and the
+provider is told. Its words are not stored: nobody may read them.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ import phonenumbers
 import structlog
 from django.db import IntegrityError, transaction
 
-from messaging import blocking, counts, optouts, pacing, replies, watch
+from messaging import blocking, counts, optouts, pacing, receipts, replies, watch
 from messaging.carriers.base import InboundText
 from messaging.changes import ConversationChange, announce
 from messaging.compose import storable
@@ -63,19 +69,29 @@ class Filed:
 
 def accept_inbound(account: CarrierAccount, text: InboundText, now: datetime) -> Filed | None:
     """File a text that the carrier delivered. None: the number belongs to no organization."""
-    owners = PhoneNumber.objects.owned().select_related("organization", "campaign")
+    owners = PhoneNumber.objects.owned().select_related("organization", "campaign", "sending")
     number = owners.filter(e164=text.to).first()
     if number is None:
         logger.warning("inbound_to_unknown_number", account=str(account.pk), number=text.to)
+        receipts.keep_stray(account, text, now)
         return None
     try:
         with transaction.atomic():
-            return Filed(_file(account, number, text, now), replayed=False)
+            filed = Filed(_file(account, number, text, now), replayed=False)
     except IntegrityError:
         earlier = _filed_before(account, text)
         if earlier is None:
             raise
         return Filed(earlier, replayed=True)
+    _note_account(account, number, filed.message)
+    return filed
+
+
+def _note_account(account: CarrierAccount, number: PhoneNumber, message: Message) -> None:
+    """Log a text that came by another account than its number sends by."""
+    sending = getattr(number, "sending", None)
+    if sending is not None and sending.carrier_account_id != account.pk:
+        logger.info("inbound_by_another_account", account=str(account.pk), message=str(message.pk))
 
 
 def _filed_before(account: CarrierAccount, text: InboundText) -> Message | None:

@@ -5,6 +5,8 @@ Carriers' own codes are mapped to these in tables beside the adapters. An unknow
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +34,17 @@ class Reason(TextChoices):
     CARRIER_REJECTED = "carrier_rejected", _("The carrier refused it. If this goes on, tell your administrator.")
     CARRIER_ERROR = "carrier_error", _("The carrier had a problem. Send it again.")
     TOO_OLD = "too_old", _("It couldn’t be sent within 24 hours. Send it again if it still matters.")
+
+
+BLOCKS: Final = frozenset({
+    Reason.OPTED_OUT, Reason.SPAM_BLOCKED, Reason.SENDER_BLOCKED, Reason.CONTENT_REJECTED, Reason.UNREGISTERED,
+})  # fmt: skip
+"""What a carrier says with these is its decision about the sender or the text, in an answer and in a receipt alike."""
+
+
+def blocked_by(reason: str) -> str:
+    """Who decided, where a carrier gave this reason: the carrier, or nobody."""
+    return "carrier" if reason in BLOCKS else ""
 
 
 def sentence(reason: str) -> str:

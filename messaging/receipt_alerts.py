@@ -1,4 +1,5 @@
-"""The provider's alert for what a carrier says and nobody understands: an unknown code, or kind of receipt."""
+"""The provider's alerts for what carriers say and nobody can do anything with: an unknown code or kind of event, a text
+to a number of nobody."""
 
 from __future__ import annotations
 
@@ -14,19 +15,35 @@ from provisioning.alerts import raise_alert
 from provisioning.models import Alert
 
 CODE: Final = "unknown_carrier_code"
+STRAY: Final = "texts_to_nobody"
 KEPT: Final = timedelta(days=1)
 
 register(
     Kind(
         CODE,
         title=_("A carrier says something we do not know"),
-        sentence=_("%(account)s said %(said)s, a code that is in no table. Last at %(last)s; %(times)s so far."),
+        sentence=_(
+            "%(account)s said %(said)s, a code or a kind of event that is in no table. "
+            "Last at %(last)s; %(times)s so far."
+        ),
         remedy=_(
-            "Such texts say that the carrier refused them. Look the code up at the carrier, and have its meaning added "
-            "to the carrier’s table. This goes away a day after the code was last seen."
+            "Texts that failed with such a code say that the carrier refused them. Look it up at the carrier, and have "
+            "its meaning added to the carrier’s table. This goes away a day after it was last seen."
         ),
         severity=Severity.WARNING,
-    )
+    ),
+    Kind(
+        STRAY,
+        title=_("Texts to a number of nobody"),
+        sentence=_(
+            "%(account)s brought a text to %(number)s, which no organization has. Last at %(last)s; %(times)s so far."
+        ),
+        remedy=_(
+            "It was not stored: nobody may read it. Give the number to its organization, or take it out of the "
+            "carrier’s account. This goes away a day after the last one."
+        ),
+        severity=Severity.WARNING,
+    ),
 )
 
 
@@ -43,7 +60,12 @@ def note_unknown_answers(codes: dict[uuid.UUID, set[str]], now: datetime) -> Non
         note_unknown(account, codes[account.pk], now)
 
 
+def note_stray(account: CarrierAccount, e164: str, now: datetime) -> None:
+    """One alert an account, in the transaction that keeps what is kept of the text."""
+    raise_alert(STRAY, None, key=account.pk.hex, account=str(account), number=e164, last=f"{now:%Y-%m-%d %H:%M} UTC")
+
+
 def clear_old(now: datetime) -> None:
     """What was not seen for a day."""
-    old = Alert.objects.filter(code=CODE, cleared_at__isnull=True, seen_at__lt=now - KEPT)
+    old = Alert.objects.filter(code__in=(CODE, STRAY), cleared_at__isnull=True, seen_at__lt=now - KEPT)
     old.update(cleared_at=now)

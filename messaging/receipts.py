@@ -2,14 +2,17 @@
 
 What must never happen:
 1. A receipt is lost. It is inserted before anything is concluded from it; one without a text (yet) is kept as an
-   orphan and matched again for 48 hours. A repeated receipt is stored once (`receipt_once`).
+   orphan and matched again for 48 hours, and so is one whose text could not take it. A repeated receipt is stored once
+   (`receipt_once`).
 2. A receipt moves a text that another carrier account sent: matching never leaves the account, so nobody who holds
    one account's secret can tell us anything of another's texts.
 3. A receipt says more than it may: sent, delivered or undelivered. Anything else is stored and logged, and moves
    nothing. Which fact wins is decided in messaging/states.py alone.
 
 One transaction for all receipts of a request: the insert, then the facts (messages, conversations: the order of
-messaging/states.py). If one of them cannot be stored, webhooks.py tries each by itself.
+messaging/states.py). If that fails, webhooks.py tries each by itself, and then in two transactions: the insert, as an
+orphan, is committed whatever becomes of the facts. A database that does not answer is another thing: it is raised, and
+the carrier is told to send again.
 """
 
 from __future__ import annotations
@@ -23,15 +26,15 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
 from messaging import measurements, receipt_alerts, states
-from messaging.carriers.base import ReceiptEvent
+from messaging.carriers.base import InboundText, ReceiptEvent
 from messaging.compose import storable
 from messaging.models import CarrierAccount, Receipt
 from messaging.models.messages import Status
-from messaging.reasons import Reason
+from messaging.reasons import Reason, blocked_by
 from messaging.statements import Statement
 from messaging.states import Fact
 
@@ -39,6 +42,7 @@ logger = structlog.get_logger(__name__)
 
 CLAIMS: Final = {claim.value: claim for claim in (Status.SENT, Status.DELIVERED, Status.UNDELIVERED)}
 UNKNOWN: Final = "unknown"
+NUMBER_OF_NOBODY: Final = "number_of_nobody"
 ORPHANS_ARE_MATCHED_FOR: Final = timedelta(hours=48)
 BATCH: Final = 500
 
@@ -95,15 +99,17 @@ def accept_receipts(account: CarrierAccount, events: Sequence[ReceiptEvent], now
 
     As many statements for two hundred as for one. Each is stored before anything is concluded from any.
     """
-    receipts = sorted((_receipt(account, event, now) for event in events), key=lambda one: one.fingerprint)
-    unknown = {receipt.carrier_code for receipt in receipts if _is_unknown(receipt)}
+    said = sorted(
+        ((_receipt(account, event, now), event.known) for event in events), key=lambda one: one[0].fingerprint
+    )
+    receipts = [receipt for receipt, _known in said]
     texts = _texts_of(account, receipts)
     for receipt in receipts:
         _bind(receipt, texts)
     with transaction.atomic():
         fresh = _stored(account, receipts)
         _apply(fresh, now)
-        receipt_alerts.note_unknown(account, unknown, now)
+        _note_unknown(account, fresh, {receipt.pk: known for receipt, known in said}, now)
     _measure(fresh, texts)
     return fresh
 
@@ -112,6 +118,33 @@ def accept_receipt(account: CarrierAccount, event: ReceiptEvent, now: datetime) 
     """One receipt by itself. None: it was stored before."""
     fresh = accept_receipts(account, [event], now)
     return fresh[0] if fresh else None
+
+
+def keep_receipt(account: CarrierAccount, event: ReceiptEvent, now: datetime) -> None:
+    """One receipt, for good, although something about it or its text may fail.
+
+    It is stored as an orphan first. What then can't be applied stays one, to be tried again. Raises what kept it from
+    being stored.
+    """
+    receipt = _receipt(account, event, now)
+    with transaction.atomic():
+        fresh = _stored(account, [receipt])
+    _note_unknown(account, fresh, {receipt.pk: event.known}, now)
+    _adopt(fresh, now)
+
+
+def keep_stray(account: CarrierAccount, text: InboundText, now: datetime) -> None:
+    """That a person's text came to a number of no organization: as an orphan, so once, and purged with them.
+
+    Nobody may read it, so its words are not kept, and of the numbers the last digits.
+    """
+    said = {"to": f"…{text.to[-4:]}", "from": f"…{text.from_[-2:]}", "media_count": text.media_count}
+    event = ReceiptEvent(
+        "", text.carrier_message_id, UNKNOWN, NUMBER_OF_NOBODY, at=text.at, raw=json.dumps(said), timed=False
+    )
+    with transaction.atomic():
+        if _stored(account, [_receipt(account, event, now)]):
+            receipt_alerts.note_stray(account, text.to, now)
 
 
 def _receipt(account: CarrierAccount, event: ReceiptEvent, now: datetime) -> Receipt:
@@ -148,13 +181,17 @@ def fingerprint(event: ReceiptEvent) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _is_unknown(receipt: Receipt) -> bool:
-    """Whether it says something that we have no words for; logged for the operator, who also gets an alert."""
-    if receipt.claim != UNKNOWN and receipt.reason != Reason.CARRIER_REJECTED:
-        return False
-    said = "receipt_not_understood" if receipt.claim == UNKNOWN else "unknown_receipt_code"
-    logger.warning(said, account=str(receipt.carrier_account_id), code=receipt.carrier_code)
-    return True
+def _note_unknown(
+    account: CarrierAccount, receipts: Iterable[Receipt], known: Mapping[uuid.UUID, bool], now: datetime
+) -> None:
+    """Log what says something that we have no words for, and tell the operator."""
+    codes = set()
+    for receipt in receipts:
+        if receipt.claim == UNKNOWN or not known[receipt.pk]:
+            said = "receipt_not_understood" if receipt.claim == UNKNOWN else "unknown_receipt_code"
+            logger.warning(said, account=str(account.pk), code=receipt.carrier_code)
+            codes.add(receipt.carrier_code)
+    receipt_alerts.note_unknown(account, codes, now)
 
 
 def _texts_of(account: CarrierAccount, receipts: Sequence[Receipt]) -> dict[str, _Text]:
@@ -204,16 +241,18 @@ def _apply(receipts: Iterable[Receipt], now: datetime) -> None:
     facts: defaultdict[uuid.UUID, list[Fact]] = defaultdict(list)
     for receipt in receipts:
         if receipt.message_id is not None and receipt.claim != UNKNOWN:
-            facts[receipt.message_id].append(_fact(receipt))
+            facts[receipt.message_id].append(fact_of(receipt))
     states.learn_all(facts, now=now)
 
 
-def _fact(receipt: Receipt) -> Fact:
+def fact_of(receipt: Receipt) -> Fact:
+    """What a receipt that claims something says of its text."""
     return Fact(
         CLAIMS[receipt.claim],
         receipt.event_at,
         reason=receipt.reason,
         carrier_code=receipt.carrier_code,
+        blocked_by=blocked_by(receipt.reason),
         receipt_id=receipt.pk,
         carrier_message_id=receipt.carrier_message_id,
     )
@@ -243,15 +282,27 @@ def _orphans(now: datetime) -> Iterator[list[Receipt]]:
 
 
 def _adopt(page: Sequence[Receipt], now: datetime) -> int:
-    """Those of a page whose text is there by now; each in a transaction of its own."""
+    """Those of a page whose text is there by now; each in a transaction of its own, which may fail by itself."""
     by_account: defaultdict[uuid.UUID, list[Receipt]] = defaultdict(list)
     for receipt in page:
         by_account[receipt.carrier_account_id].append(receipt)
     adopted = 0
     for account in CarrierAccount.objects.filter(pk__in=by_account):
         texts = _texts_of(account, by_account[account.pk])
-        adopted += sum(_adopted(receipt, texts, now) for receipt in by_account[account.pk])
+        adopted += sum(_is_adopted(receipt, texts, now) for receipt in by_account[account.pk])
     return adopted
+
+
+def _is_adopted(receipt: Receipt, texts: Mapping[str, _Text], now: datetime) -> bool:
+    """One that fails stays an orphan, and in nobody's way. Only a database that does not answer ends the round."""
+    try:
+        return _adopted(receipt, texts, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        # By name only: a database's error text may quote the row.
+        logger.error("receipt_not_applied", receipt=str(receipt.pk), error=type(error).__name__)  # noqa: TRY400
+        return False
 
 
 def _adopted(receipt: Receipt, texts: Mapping[str, _Text], now: datetime) -> bool:

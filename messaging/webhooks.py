@@ -3,9 +3,10 @@
 What must never happen:
 1. Anything is written for a request whose signature does not hold, but the account's counter of refused webhooks.
    The signature is over the raw bytes and is checked before they are parsed.
-2. A carrier is told "taken" (200) before everything in the request is committed. Each event has a transaction of its
-   own; if one fails, the answer is an error, the carrier sends the whole request again, and what was stored already
-   is recognized (messaging/inbound.py, messaging/receipts.py).
+2. A carrier is told "taken" (200) before everything in the request is committed. Each inbound text has a transaction
+   of its own, all receipts one together or each its own; if one can't be stored, the answer is an error, the carrier
+   sends the whole request again, and what was stored already is recognized (messaging/inbound.py,
+   messaging/receipts.py). A receipt that is stored but can't be applied is taken: it waits here.
 3. A request costs more than it may: bodies over 256 KB are refused, unread where they announce their length.
 
 Answers: 200 taken; 400 malformed; 403 signature; 404 no such account; 413 too large; 503 the database does not
@@ -23,7 +24,7 @@ from typing import Final
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -34,7 +35,7 @@ from messaging.carriers import UnknownCarrier, adapter_for
 from messaging.carriers.base import Event, InboundText, MalformedWebhook, WebhookRequest
 from messaging.inbound import accept_inbound
 from messaging.models import CarrierAccount
-from messaging.receipts import accept_receipt, accept_receipts
+from messaging.receipts import accept_receipts, keep_receipt
 from provisioning.roles import public
 from provisioning.vault import Unreadable
 
@@ -109,7 +110,8 @@ def _of_account(account: CarrierAccount, webhook: WebhookRequest) -> HttpRespons
 def _accept(account: CarrierAccount, events: Sequence[Event], now: datetime) -> int:
     """Take each inbound text by itself and all receipts together; how many failed.
 
-    A database that does not answer at all ends it (raised).
+    If taking receipts together fails, each is stored by itself, whatever then becomes of it. A database that does not
+    answer at all ends it (raised).
     """
     receipts = [event for event in events if not isinstance(event, InboundText)]
     failed = _each(account, [event for event in events if isinstance(event, InboundText)], now)
@@ -118,7 +120,7 @@ def _accept(account: CarrierAccount, events: Sequence[Event], now: datetime) -> 
             accept_receipts(account, receipts, now)
     except (OperationalError, InterfaceError):
         raise
-    except DatabaseError as error:
+    except Exception as error:
         logger.error("receipts_one_by_one", account=str(account.pk), error=type(error).__name__)  # noqa: TRY400
         failed += _each(account, receipts, now)
     return failed
@@ -131,10 +133,10 @@ def _each(account: CarrierAccount, events: Sequence[Event], now: datetime) -> in
             if isinstance(event, InboundText):
                 accept_inbound(account, event, now)
             else:
-                accept_receipt(account, event, now)
+                keep_receipt(account, event, now)
         except (OperationalError, InterfaceError):
             raise
-        except DatabaseError as error:
+        except Exception as error:
             logger.error("webhook_event_failed", account=str(account.pk), error=type(error).__name__)  # noqa: TRY400
             failed += 1
     return failed

@@ -42,12 +42,12 @@ from messaging.carriers.base import (
     NotTaken,
     OutboundText,
     ReceiptEvent,
-    Refused,
     Unconfirmed,
     WebhookAnswer,
     WebhookRequest,
 )
 from messaging.carriers.exchanges import Kept
+from messaging.carriers.reading import Meaning
 from messaging.carriers.wire import Reply, Wire
 from messaging.reasons import Reason
 
@@ -210,8 +210,8 @@ class BandwidthCarrier:
         return _found(await wire.get(url, headers=self._headers, kept=KEPT), message_id, carrier_message_id)
 
     async def capability(self, numbers: Sequence[str], wire: Wire) -> list[CapabilityAnswer]:
-        """Nothing: which numbers can text is in Bandwidth's dashboard API, an account of another kind."""
-        return []
+        """Which numbers can text is in Bandwidth's dashboard API, an account of another kind. An operator enters it."""
+        raise CannotBeAsked
 
     def verify(self, request: WebhookRequest, now: datetime) -> bool:
         """Whether the callback brought the user name and the password. An account without them trusts nobody."""
@@ -220,23 +220,27 @@ class BandwidthCarrier:
         return bool(self._expected) and scheme.lower() == "basic" and hmac.compare_digest(given, self._expected)
 
     def parse(self, request: WebhookRequest) -> list[Event]:
-        """An array of events. One of a type that we do not know is logged and left out: carriers add types."""
+        """An array of events."""
         try:
             found = json.loads(request.body)
-            events = [_event(entry) for entry in (found if isinstance(found, list) else [found])]
+            entries = found if isinstance(found, list) else [found]
+            return [_event(entry, request.received_at) for entry in entries]
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedWebhook(type(error).__name__) from error
-        return [event for event in events if event is not None]
 
 
-def _event(entry: Mapping[str, Any]) -> Event | None:
+def _event(entry: Mapping[str, Any], arrived: datetime) -> Event:
     kind = reading.text(entry, "type")
     if kind == "message-received":
         return parse_inbound(entry)
     if kind in CLAIMS:
         return parse_receipt(entry)
-    logger.warning("unknown_webhook_type", carrier="bandwidth", kind=kind[:64])
-    return None
+    message = entry.get("message")
+    about = message if isinstance(message, dict) else {}
+    return reading.not_understood(
+        entry, kind, reference=about.get("tag"), carrier_message_id=about.get("id"), at=entry.get("time"),
+        arrived=arrived,
+    )  # fmt: skip
 
 
 def parse_inbound(entry: Mapping[str, Any]) -> InboundText:
@@ -268,9 +272,9 @@ def parse_receipt(entry: Mapping[str, Any]) -> ReceiptEvent:
     )
 
 
-def reason_of(code: str) -> Reason:
-    """Our reason for one of Bandwidth's codes."""
-    return reading.reason_of(CODES, code, "bandwidth")
+def meaning(code: str) -> Meaning:
+    """One of Bandwidth's codes in our words."""
+    return reading.meaning(CODES, code, "bandwidth")
 
 
 def _receipt(
@@ -278,8 +282,10 @@ def _receipt(
 ) -> ReceiptEvent:
     if claim == "undelivered" and code == NO_REPORT:
         claim = "sent"
-    reason = reason_of(code) if claim == "undelivered" else ""
-    return ReceiptEvent(reference, carrier_message_id, claim, code, reason, at=at, raw=raw, timed=timed)
+    said = meaning(code) if claim == "undelivered" else reading.NO_FAILURE
+    return ReceiptEvent(
+        reference, carrier_message_id, claim, code, said.reason, at=at, raw=raw, timed=timed, known=said.known
+    )
 
 
 def _understood(reply: Reply) -> Accepted:
@@ -289,9 +295,7 @@ def _understood(reply: Reply) -> Accepted:
     if reply.status in (401, 403, 404, 429):
         raise NotTaken(f"HTTP {reply.status}", retry_after=reading.retry_after(reply))
     if 400 <= reply.status < 500 and reply.status != 408:
-        kind = reading.as_code(reading.document(reply).get("type"))
-        reason = _refusal(reply)
-        raise Refused(reason, code=kind, blocked_by=reading.blocked_by(reason))
+        raise reading.refused(_refusal(reply), reading.as_code(reading.document(reply).get("type")))
     raise Unconfirmed(f"HTTP {reply.status}")
 
 
@@ -304,15 +308,15 @@ FIELDS: Final[dict[str, Reason]] = {
 """A request that is not valid has no code, but names the field."""
 
 
-def _refusal(reply: Reply) -> Reason:
+def _refusal(reply: Reply) -> Meaning:
     errors = reading.document(reply).get("fieldErrors")
     for error in errors if isinstance(errors, list) else []:
         field = error.get("fieldName") if isinstance(error, dict) else None
         # A number in a list is named as in `to[0]`.
         if isinstance(field, str) and field.partition("[")[0] in FIELDS:
-            return FIELDS[field.partition("[")[0]]
+            return Meaning(FIELDS[field.partition("[")[0]], known=True)
     logger.warning("unknown_carrier_code", carrier="bandwidth", code=f"HTTP {reply.status}")
-    return Reason.CARRIER_REJECTED
+    return reading.UNKNOWN_CODE
 
 
 def _found(reply: Reply, message_id: str, carrier_message_id: str) -> ReceiptEvent | None:

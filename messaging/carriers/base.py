@@ -62,13 +62,17 @@ class NotTaken(SendError):  # noqa: N818
 
 
 class Refused(SendError):  # noqa: N818
-    """The carrier refused it for good. `blocked_by` is set when somebody decided so: "carrier" or "provider"."""
+    """The carrier refused it for good. `blocked_by` is set when somebody decided so: "carrier" or "provider".
 
-    def __init__(self, reason: str, *, code: str = "", blocked_by: str = "") -> None:
+    `known` is False where the carrier's table does not have the code: an operator is told.
+    """
+
+    def __init__(self, reason: str, *, code: str = "", blocked_by: str = "", known: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
         self.code = code
         self.blocked_by = blocked_by
+        self.known = known
 
 
 class Unconfirmed(SendError):  # noqa: N818
@@ -80,7 +84,7 @@ class Unconfirmed(SendError):  # noqa: N818
 
 
 class CannotBeAsked(Exception):  # noqa: N818
-    """The carrier has no way to ask about this text: it answers no such questions, or not by what we know of it."""
+    """The carrier has no way to ask about this: it answers no such questions, or not by what we know of it."""
 
 
 class MalformedWebhook(Exception):  # noqa: N818
@@ -133,8 +137,9 @@ class ReceiptEvent:
     """What the carrier says of one of our texts. `claim` is sent, delivered, undelivered, or unknown.
 
     `our_reference` is our message id where the carrier returned it; `code` is the carrier's, `reason` ours (see
-    messaging/reasons.py); `raw` is the event as it came, for the record. `timed` is False where the carrier names no
-    time: `at` is then the arrival's, and a repetition differs in nothing else.
+    messaging/reasons.py), and `known` is False where the carrier's table does not have the code. `raw` is the event as
+    it came, for the record. `timed` is False where the carrier names no time: `at` is then the arrival's, and a
+    repetition differs in nothing else.
     """
 
     our_reference: str
@@ -145,6 +150,7 @@ class ReceiptEvent:
     at: datetime = field(kw_only=True)
     raw: str = field(kw_only=True)
     timed: bool = field(default=True, kw_only=True)
+    known: bool = field(default=True, kw_only=True)
 
 
 Event = InboundText | ReceiptEvent
@@ -193,7 +199,7 @@ class Carrier(Protocol):
         ...
 
     async def capability(self, numbers: Sequence[str], wire: Wire) -> list[CapabilityAnswer]:
-        """What the carrier says of at most 100 numbers; none that it doesn't know. Raises as `send` does."""
+        """What the carrier says of at most 100 numbers; none it doesn't know. Raises CannotBeAsked, or as `send`."""
         ...
 
     def verify(self, request: WebhookRequest, now: datetime) -> bool:

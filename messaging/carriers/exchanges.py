@@ -14,6 +14,7 @@ of a number the last two digits stay.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -82,11 +83,27 @@ def note(exchange: Exchange) -> None:
         exchanges.append(exchange)
 
 
+def parsed(answer: bytes) -> Any:
+    """What JSON says, None where it is none. Half of a surrogate pair is no reason to believe nothing of the rest."""
+    try:
+        return orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+
+
+def printable(said: str) -> str:
+    """Without control characters, halves of surrogate pairs and the like, which no database or page takes well."""
+    return "".join(filter(str.isprintable, said))
+
+
 def redacted(answer: bytes, kept: Kept) -> str:
     """The kept fields of a JSON answer as `name: value` in a line; its size only, where it is no JSON."""
-    try:
-        found = orjson.loads(answer)
-    except orjson.JSONDecodeError:
+    found = parsed(answer)
+    if found is None:
         return f"{len(answer)} bytes, no JSON"
     told = [f"{name}: {value}" for name, value in _fields(found, kept, DEEPEST)]
     return ", ".join(told)[:LONGEST_RESPONSE]
@@ -127,7 +144,7 @@ def without_content(sentence: str, body: str) -> str:
     for start, end in _repeated(sentence, body):
         _hide(hidden, start, end)
     shown = "".join(GONE if hide else letter for hide, letter in zip(hidden, sentence, strict=True))
-    return " ".join(re.sub(f"{GONE}+", GONE, shown).split())
+    return printable(" ".join(re.sub(f"{GONE}+", GONE, shown).split()))
 
 
 def _hide(hidden: list[bool], start: int, end: int) -> None:

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 import orjson
-import structlog
 from django.utils.translation import gettext_lazy as _
 
 from messaging.carriers import reading
@@ -40,12 +39,11 @@ from messaging.carriers.base import (
     WebhookAnswer,
     WebhookRequest,
 )
-from messaging.carriers.exchanges import Kept
+from messaging.carriers.exchanges import Kept, parsed, printable
+from messaging.carriers.reading import Meaning
 from messaging.carriers.wire import Reply, Wire
 from messaging.reasons import Reason
 from provisioning.models.numbers import TextCapability
-
-logger = structlog.get_logger(__name__)
 
 CODES: Final[dict[str, Reason]] = {
     "4720": Reason.INVALID_DESTINATION,
@@ -123,13 +121,13 @@ class SimulatedCarrier:
         return hmac.compare_digest(signed.encode(), request.headers.get("x-simulator-signature", "").encode())
 
     def parse(self, request: WebhookRequest) -> list[Event]:
-        """One event or an array of them. One of a type we do not know is logged and left out: carriers add types."""
+        """One event or an array of them."""
         try:
             document = json.loads(request.body)
-            found = [_event(entry) for entry in (document if isinstance(document, list) else [document])]
+            entries = document if isinstance(document, list) else [document]
+            return [_event(entry, request.received_at) for entry in entries]
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedWebhook(type(error).__name__) from error
-        return [event for event in found if event is not None]
 
 
 def _is_fresh(timestamp: str, now: datetime) -> bool:
@@ -149,14 +147,13 @@ def _understood(reply: Reply) -> Accepted:
         raise NotTaken(f"HTTP {reply.status}")
     if 400 <= reply.status < 500 and reply.status != 408:
         code = _code(reply)
-        reason = reason_of(code)
-        raise Refused(reason, code=code, blocked_by=reading.blocked_by(reason))
+        raise reading.refused(meaning(code), code)
     raise Unconfirmed(f"HTTP {reply.status}")
 
 
 def _code(reply: Reply) -> str:
     code = reading.document(reply).get("code")
-    return code[: reading.LONGEST_CODE] if isinstance(code, str) else ""
+    return reading.as_code(code) if isinstance(code, str) else ""
 
 
 def _capabilities(reply: Reply) -> list[CapabilityAnswer]:
@@ -166,29 +163,30 @@ def _capabilities(reply: Reply) -> list[CapabilityAnswer]:
     if reply.status != 200:
         raise NotTaken(f"HTTP {reply.status}", retry_after=reading.retry_after(reply))
     try:
-        return [_capability(entry) for entry in orjson.loads(reply.body)["numbers"]]
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        return [_capability(entry) for entry in parsed(reply.body)["numbers"]]
+    except (KeyError, TypeError, ValueError) as error:
         raise NotTaken(f"HTTP 200, {type(error).__name__}") from error
 
 
 def _capability(entry: Mapping[str, Any]) -> CapabilityAnswer:
     """A word that we don't know is as good as none: not yet reported."""
     found = CAPABILITIES.get(reading.text(entry, "capability"), TextCapability.UNKNOWN)
-    return CapabilityAnswer(
-        reading.name(entry, "number"), found, " ".join(reading.text(entry, "reason").split())[:LONGEST_REASON]
-    )
+    reason = printable(" ".join(reading.text(entry, "reason").split()))
+    return CapabilityAnswer(reading.name(entry, "number"), found, reason[:LONGEST_REASON])
 
 
-def reason_of(code: str) -> Reason:
-    """Our reason for one of the carrier's codes."""
-    return reading.reason_of(CODES, code, "simulator")
+def meaning(code: str) -> Meaning:
+    """One of the carrier's codes in our words."""
+    return reading.meaning(CODES, code, "simulator")
 
 
-def _event(entry: Mapping[str, Any]) -> Event | None:
+def _event(entry: Mapping[str, Any], arrived: datetime) -> Event:
     kind = reading.text(entry, "type")
     if kind not in ("message.received", "message.receipt"):
-        logger.warning("unknown_webhook_type", carrier="simulator", kind=kind[:64])
-        return None
+        reference, identifier = entry.get("reference"), entry.get("id")
+        return reading.not_understood(
+            entry, kind, reference=reference, carrier_message_id=identifier, at=entry.get("at"), arrived=arrived
+        )
     at = reading.moment(entry["at"])
     if kind == "message.received":
         return InboundText(
@@ -203,13 +201,15 @@ def _event(entry: Mapping[str, Any]) -> Event | None:
 
 
 def _receipt(entry: Mapping[str, Any], at: datetime) -> ReceiptEvent:
-    status, code = reading.text(entry, "status"), reading.text(entry, "code")[:32]
+    status, code = reading.text(entry, "status"), reading.as_code(reading.text(entry, "code"))
+    said = meaning(code) if status == "undelivered" else reading.NO_FAILURE
     return ReceiptEvent(
         our_reference=reading.name(entry, "reference") if entry["reference"] else "",
         carrier_message_id=reading.name(entry, "id"),
         claim=status if status in CLAIMS else UNKNOWN,
         code=code,
-        reason=reason_of(code) if status == "undelivered" else "",
+        reason=said.reason,
         at=at,
         raw=json.dumps(entry),
+        known=said.known,
     )

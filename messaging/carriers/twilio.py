@@ -29,7 +29,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
-import structlog
 from django.utils.translation import gettext_lazy as _
 
 from messaging.carriers import reading
@@ -45,17 +44,15 @@ from messaging.carriers.base import (
     NotTaken,
     OutboundText,
     ReceiptEvent,
-    Refused,
     Unconfirmed,
     WebhookAnswer,
     WebhookRequest,
 )
 from messaging.carriers.exchanges import Kept
+from messaging.carriers.reading import Meaning
 from messaging.carriers.wire import Reply, Wire
 from messaging.reasons import Reason
 from provisioning.models.numbers import TextCapability
-
-logger = structlog.get_logger(__name__)
 
 CODES: Final[dict[str, Reason]] = {
     # Refusals of the request.
@@ -238,13 +235,18 @@ class TwilioCarrier:
         )
 
     def parse(self, request: WebhookRequest) -> list[Event]:
-        """One event a request: a status callback has a MessageStatus, a person's text has a Body."""
+        """One event a request: a status callback has a MessageStatus, a person's text has a Body.
+
+        What has neither but names a message is of a type that we do not know.
+        """
         try:
             form = dict(parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=bool(request.body)))
             if "MessageStatus" in form:
                 return [parse_receipt(form, request)]
             if "Body" in form:
                 return [parse_inbound(form, request)]
+            if "MessageSid" in form:
+                return [_not_understood(form, request)]
         except (ValueError, KeyError, TypeError) as error:
             raise MalformedWebhook(type(error).__name__) from error
         raise MalformedWebhook("neither a text nor a status")
@@ -265,9 +267,8 @@ def parse_inbound(form: Mapping[str, str], request: WebhookRequest) -> InboundTe
 
 def parse_receipt(form: Mapping[str, str], request: WebhookRequest) -> ReceiptEvent:
     """A status callback; our reference is in the address that it came to."""
-    references = parse_qs(urlsplit(request.url).query).get(REFERENCE, [""])
     return _receipt(
-        references[0],
+        _reference(request),
         reading.name(form, "MessageSid"),
         form["MessageStatus"],
         form.get("ErrorCode", ""),
@@ -277,18 +278,35 @@ def parse_receipt(form: Mapping[str, str], request: WebhookRequest) -> ReceiptEv
     )
 
 
-def reason_of(code: str) -> Reason:
-    """Our reason for one of Twilio's codes."""
-    return reading.reason_of(CODES, code, "twilio")
+def _not_understood(form: Mapping[str, str], request: WebhookRequest) -> ReceiptEvent:
+    return reading.not_understood(
+        form,
+        form.get("EventType", ""),
+        reference=_reference(request),
+        carrier_message_id=reading.name(form, "MessageSid"),
+        at=None,
+        arrived=request.received_at,
+    )
+
+
+def _reference(request: WebhookRequest) -> str:
+    return parse_qs(urlsplit(request.url).query).get(REFERENCE, [""])[0]
+
+
+def meaning(code: str) -> Meaning:
+    """One of Twilio's codes in our words."""
+    return reading.meaning(CODES, code, "twilio")
 
 
 def _receipt(
     reference: str, carrier_message_id: str, status: str, code: str, *, at: datetime, raw: str, timed: bool
 ) -> ReceiptEvent:
     claim = CLAIMS.get(status, UNKNOWN)
-    code = "" if code == "0" else code[: reading.LONGEST_CODE]
-    reason = reason_of(code) if claim == "undelivered" else ""
-    return ReceiptEvent(reference, carrier_message_id, claim, code, reason, at=at, raw=raw, timed=timed)
+    code = "" if code == "0" else reading.as_code(code)
+    said = meaning(code) if claim == "undelivered" else reading.NO_FAILURE
+    return ReceiptEvent(
+        reference, carrier_message_id, claim, code, said.reason, at=at, raw=raw, timed=timed, known=said.known
+    )
 
 
 def _understood(reply: Reply) -> Accepted:
@@ -302,8 +320,7 @@ def _understood(reply: Reply) -> Accepted:
         raise NotTaken(f"HTTP {reply.status}", retry_after=reading.retry_after(reply))
     if reply.status in (401, 403, 404) and code not in CODES:
         raise NotTaken(f"HTTP {reply.status}")
-    reason = reason_of(code)
-    raise Refused(reason, code=code, blocked_by=reading.blocked_by(reason))
+    raise reading.refused(meaning(code), code)
 
 
 def _found(reply: Reply, message_id: str, carrier_message_id: str) -> ReceiptEvent | None:

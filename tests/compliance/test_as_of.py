@@ -77,6 +77,12 @@ def test_a_block_says_who_blocked_it():
     assert as_of(row, [], second(0)).blocked_by == "platform"
 
 
+def test_a_carriers_block_that_came_as_a_receipt_says_so():
+    row = message(status="undelivered", undelivered_at=second(1), reason="spam_blocked", blocked_by="carrier")
+    told = receipt("undelivered", 1, reason="spam_blocked", carrier_code="30007")
+    assert as_of(row, [told], second(1)).blocked_by == "carrier"
+
+
 def test_a_failure_that_a_receipt_outranked_later_was_a_failure_at_the_time():
     row = message(status="delivered", failed_at=second(4), delivered_at=second(9))
     receipts = [receipt("delivered", 9)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from messaging.inbound import Filed, accept_inbound
-from messaging.models import CarrierAccount, Conversation, DailyCount, Message, OptOut, SendingNumber
+from messaging.models import CarrierAccount, Conversation, DailyCount, Message, OptOut, Receipt, SendingNumber
 from messaging.models.messages import Kind, Withheld
 from messaging.optouts import opt_out
-from provisioning.models import Campaign, Organization, PhoneNumber, User
+from messaging.receipt_alerts import clear_old
+from messaging.receipts import match_orphans
+from provisioning.models import Alert, Campaign, Organization, PhoneNumber, User
 from tests.factories import NOW, MessageFactory, PhoneNumberFactory, SendingNumberFactory
 from tests.messaging.carrier_events import PERSON, account_of, inbound
 
@@ -108,12 +111,27 @@ def test_the_same_id_from_another_account_is_another_text(account: CarrierAccoun
     assert first.message != second.message
 
 
-def test_a_text_to_a_number_of_nobody_is_logged_and_not_stored(account: CarrierAccount) -> None:
+def test_of_a_text_to_a_number_of_nobody_is_kept_once_that_it_came_and_the_provider_is_told(
+    account: CarrierAccount,
+) -> None:
+    text = inbound("+16045550100", "secret words", media_count=1)
     with capture_logs() as logs:
-        assert accept_inbound(account, inbound("+16045550100", "secret words"), NOW) is None
-    assert [entry["event"] for entry in logs] == ["inbound_to_unknown_number"]
-    assert "secret words" not in str(logs)
+        for _time in range(2):
+            assert accept_inbound(account, text, NOW) is None
+    assert {entry["event"] for entry in logs} == {"inbound_to_unknown_number"}
     assert not Message.objects.exists()
+    kept = Receipt.objects.get()
+    assert (kept.claim, kept.carrier_code, kept.carrier_message_id, kept.organization_id) == (
+        "unknown", "number_of_nobody", text.carrier_message_id, None,
+    )  # fmt: skip
+    assert json.loads(kept.raw) == {"to": "…0100", "from": "…22", "media_count": 1}
+    alert = Alert.objects.get()
+    assert (alert.code, alert.organization_id, alert.facts["number"], alert.times) == (
+        "texts_to_nobody", None, "+16045550100", 1,
+    )  # fmt: skip
+    clear_old(alert.seen_at + timedelta(hours=25))
+    assert not Alert.objects.filter(cleared_at__isnull=True).exists()
+    assert match_orphans(NOW) == 0
 
 
 def test_what_no_database_stores_becomes_a_replacement_character(account: CarrierAccount, number: PhoneNumber) -> None:
@@ -297,7 +315,12 @@ def test_a_reply_takes_nothing_of_the_daily_limit(account: CarrierAccount, numbe
 def test_the_number_decides_not_the_account_that_its_texts_go_out_by(account: CarrierAccount, user: User) -> None:
     """A number that is being moved between accounts receives by both."""
     other = CarrierAccount.objects.create(name="Other", carrier="simulator", base_url="http://127.0.0.1:9")
-    assert take(other, user.primary_number.e164).conversation is not None
+    with capture_logs() as logs:
+        assert take(account, user.primary_number.e164).conversation is not None
+        assert logs == []
+        text = take(other, user.primary_number.e164)
+    assert (text.conversation is not None, text.carrier_account) == (True, other)
+    assert [(entry["event"], entry["account"]) for entry in logs] == [("inbound_by_another_account", str(other.pk))]
 
 
 def test_a_text_between_two_organizations_is_filed_at_its_receiver(account: CarrierAccount, stranger: User) -> None:

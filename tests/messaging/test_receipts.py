@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import repeat
 from typing import Any
 
 import pytest
+from django.db import DataError, OperationalError
 from structlog.testing import capture_logs
 
 from messaging.models import CarrierAccount, Message, Receipt
-from messaging.receipts import accept_receipt, match_orphans
-from provisioning.models import User
+from messaging.receipts import accept_receipt, keep_receipt, match_orphans
+from provisioning.models import Alert, User
 from tests.factories import NOW, CarrierAccountFactory, MessageFactory
 from tests.messaging.carrier_events import PERSON, account_of, receipt
+from tests.messaging.poison import break_apply
 
 
 @pytest.fixture
@@ -80,10 +83,66 @@ def test_a_code_nobody_knows_is_stored_logged_and_means_refused_by_the_carrier(
     account: CarrierAccount, sending: Message
 ) -> None:
     with capture_logs() as logs:
-        accept_receipt(account, receipt(sending, "undelivered", code="9999"), NOW)
+        accept_receipt(account, receipt(sending, "undelivered", code="9999", known=False), NOW)
     assert status_of(sending) == "undelivered"
     assert (sending.reason, sending.carrier_code) == ("carrier_rejected", "9999")
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("unknown_receipt_code", "warning")]
+
+
+def test_a_code_that_says_only_refused_is_known_and_alerts_nobody(account: CarrierAccount, sending: Message) -> None:
+    with capture_logs() as logs:
+        accept_receipt(account, receipt(sending, "undelivered", code="30010", reason="carrier_rejected"), NOW)
+    assert status_of(sending) == "undelivered"
+    assert logs == []
+    assert not Alert.objects.exists()
+
+
+def test_a_receipt_that_comes_again_alerts_nobody_again(account: CarrierAccount, sending: Message) -> None:
+    for _time in range(3):
+        accept_receipt(account, receipt(sending, "undelivered", code="9999", known=False), NOW)
+    assert Alert.objects.get().times == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "blocked_by"), [("spam_blocked", "carrier"), ("unregistered", "carrier"), ("unreachable", "")]
+)
+def test_a_carriers_block_is_the_carriers_at_once_and_as_an_orphan(
+    account: CarrierAccount, sending: Message, reason: str, blocked_by: str
+) -> None:
+    event = receipt(sending, "undelivered", code="1", reason=reason)
+    accept_receipt(account, event, NOW)
+    assert (status_of(sending), sending.reason, sending.blocked_by) == ("undelivered", reason, blocked_by)
+    Receipt.objects.all().delete()
+    Message.objects.filter(pk=sending.pk).update(status="sending", reason="", blocked_by="", undelivered_at=None)
+    keep_receipt(account, event, NOW)
+    assert (status_of(sending), sending.blocked_by) == ("undelivered", blocked_by)
+
+
+def test_an_orphan_that_fails_ends_no_round_and_hides_no_other(
+    account: CarrierAccount, sending: Message, monkeypatch: Any
+) -> None:
+    other = MessageFactory(conversation=sending.conversation, seq=2, status="sending", carrier_account=account)
+    for text, name in ((sending, "bad"), (other, "good")):
+        accept_receipt(account, receipt(None, "delivered", carrier_message_id=name), NOW)
+        Message.objects.filter(pk=text.pk).update(carrier_message_id=name)
+    break_apply(monkeypatch, sending, repeat(DataError("no")))
+    with capture_logs() as logs:
+        assert match_orphans(NOW) == 1
+    assert (status_of(sending), status_of(other)) == ("sending", "delivered")
+    assert [entry["event"] for entry in logs] == ["receipt_not_applied"]
+    monkeypatch.undo()
+    assert match_orphans(NOW) == 1
+    assert status_of(sending) == "delivered"
+
+
+def test_a_database_that_does_not_answer_ends_the_round(
+    account: CarrierAccount, sending: Message, monkeypatch: Any
+) -> None:
+    accept_receipt(account, receipt(None, "delivered", carrier_message_id="late"), NOW)
+    Message.objects.filter(pk=sending.pk).update(carrier_message_id="late")
+    break_apply(monkeypatch, sending, repeat(OperationalError("gone")))
+    with pytest.raises(OperationalError):
+        match_orphans(NOW)
 
 
 def test_a_claim_nobody_understands_is_stored_logged_and_moves_nothing(

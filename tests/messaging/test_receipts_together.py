@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DataError
+from django.db import DataError, OperationalError
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from provisioning.models import Alert, User
 from tests.factories import NOW, ConversationFactory, MessageFactory
 from tests.messaging.carrier_events import account_of, post, receipt, receipt_event
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
+from tests.messaging.poison import break_apply
 from tests.messaging.relay_stage import raising, write
 
 __all__ = ["carrier"]
@@ -137,6 +139,34 @@ def test_one_receipt_that_cannot_be_stored_does_not_spoil_the_others(
     assert good.status == "delivered"
 
 
+@pytest.mark.parametrize("error", [DataError("no"), ValueError("no"), states.Overtaken()])
+def test_a_receipt_that_its_text_cannot_take_is_kept_raw_and_taken(
+    user: User, account: CarrierAccount, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    good, bad = on_the_wire(user, account, 2)
+    break_apply(monkeypatch, bad, itertools.repeat(error))
+    events = [receipt_event(good, "delivered"), receipt_event(bad, "delivered")]
+    for _time in range(2):
+        assert post(account, events).status_code == 200
+    kept = Receipt.objects.get(our_reference=str(bad.pk))
+    assert (kept.message_id, json.loads(kept.raw)["status"]) == (None, "delivered")
+    assert ends([good, bad])[0][0] == "delivered"
+    monkeypatch.undo()
+    assert receipts.match_orphans(kept.received_at + timedelta(minutes=1)) == 1
+    assert {row[0] for row in ends([good, bad])} == {"delivered"}
+
+
+def test_a_database_that_goes_away_between_storing_and_applying_is_503_and_loses_nothing(
+    user: User, account: CarrierAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (text,) = on_the_wire(user, account, 1)
+    break_apply(monkeypatch, text, iter([DataError("no"), OperationalError("gone")]))
+    assert post(account, receipt_event(text, "delivered")).status_code == 503
+    kept = Receipt.objects.get()
+    assert receipts.match_orphans(kept.received_at) == 1
+    assert ends([text])[0][0] == "delivered"
+
+
 def test_a_failure_is_counted_on_the_day_that_accepted_the_text(user: User, account: CarrierAccount) -> None:
     texts = on_the_wire(user, account, 3)
     day = NOW.date()
@@ -154,7 +184,7 @@ def test_a_code_that_nobody_knows_is_an_alert_for_the_provider_until_a_day_after
     user: User, account: CarrierAccount, carrier: CarrierInMemory
 ) -> None:
     (text,) = on_the_wire(user, account, 1)
-    accept_receipts(account, [receipt(text, "undelivered", code="31337")], NOW)
+    accept_receipts(account, [receipt(text, "undelivered", code="31337", known=False)], NOW)
     alert = Alert.objects.get(code="unknown_carrier_code")
     assert (alert.organization_id, alert.facts["said"], alert.cleared_at) == (None, "31337", None)
     clear_old(alert.seen_at + timedelta(hours=23))
@@ -164,7 +194,14 @@ def test_a_code_that_nobody_knows_is_an_alert_for_the_provider_until_a_day_after
 
 
 def test_a_refusal_with_an_unknown_code_is_an_alert_too(user: User, carrier: CarrierInMemory) -> None:
-    carrier.answer = raising(Refused("carrier_rejected", code="666"))
+    carrier.answer = raising(Refused("carrier_rejected", code="666", known=False))
     write(user)
     run(lambda: NOW)
     assert Alert.objects.get(code="unknown_carrier_code").facts["said"] == "666"
+
+
+def test_a_refusal_whose_code_says_only_refused_is_none(user: User, carrier: CarrierInMemory) -> None:
+    carrier.answer = raising(Refused("carrier_rejected", code="4435"))
+    write(user)
+    run(lambda: NOW)
+    assert not Alert.objects.exists()

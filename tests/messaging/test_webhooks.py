@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from messaging import webhooks
 from messaging.models import CarrierAccount, Message, Receipt
-from provisioning.models import User
-from tests.factories import MessageFactory
+from provisioning.models import Alert, User
+from tests.factories import NOW, MessageFactory
 from tests.messaging.carrier_events import account_of, post, receipt_event, received_event
 
 
@@ -117,13 +117,40 @@ def test_an_array_is_taken_event_by_event(account: CarrierAccount, user: User) -
     assert message.status == "sent"
 
 
-def test_an_event_of_an_unknown_type_is_logged_and_the_rest_of_its_array_is_taken(
+def test_an_event_of_an_unknown_type_is_stored_told_and_the_rest_of_its_array_is_taken(
     account: CarrierAccount, user: User
 ) -> None:
-    with capture_logs() as logs:
-        assert post(account, [{"type": "message.seen"}, received_event(user)]).status_code == 200
-    assert "unknown_webhook_type" in [entry["event"] for entry in logs]
+    events = [{"type": "message.seen", "at": NOW.isoformat(), "body": "secret words"}, received_event(user)]
+    for _time in range(2):
+        assert post(account, events).status_code == 200
+    kept = Receipt.objects.get()
+    assert (kept.claim, kept.carrier_code, kept.message_id, kept.event_at) == ("unknown", "message.seen", None, NOW)
+    assert json.loads(kept.raw) == {"type": "message.seen", "at": NOW.isoformat()}
+    alert = Alert.objects.get(code="unknown_carrier_code")
+    assert (alert.facts["said"], alert.times) == ("message.seen", 1)
     assert Message.objects.count() == 1
+
+
+def test_an_event_of_an_unknown_type_about_a_text_of_ours_is_among_its_receipts_and_moves_nothing(
+    account: CarrierAccount, user: User
+) -> None:
+    message = MessageFactory(conversation__user=user, status="sending", carrier_account=account)
+    assert post(account, receipt_event(message, "delivered", type="message.seen")).status_code == 200
+    assert Receipt.objects.get().message_id == message.pk
+    message.refresh_from_db()
+    assert message.status == "sending"
+
+
+def test_a_text_that_raises_what_nobody_expected_is_503_and_the_others_are_taken(
+    account: CarrierAccount, user: User, monkeypatch: Any
+) -> None:
+    def failing(*_arguments: object) -> None:
+        raise ValueError
+
+    message = MessageFactory(conversation__user=user, status="sending", carrier_account=account)
+    monkeypatch.setattr(webhooks, "accept_inbound", failing)
+    assert post(account, [received_event(user), receipt_event(message, "delivered")]).status_code == 503
+    assert Receipt.objects.get().message_id == message.pk
 
 
 def test_a_lone_surrogate_and_a_nul_in_the_json_are_stored_replaced(account: CarrierAccount, user: User) -> None:

@@ -64,8 +64,16 @@ def event(kind: str, message: dict[str, Any] | None = None, **fields: Any) -> di
     return {"type": kind, "time": "2026-11-23T06:59:00.000-08:00", "to": TEXT.counterpart, "message": about, **fields}
 
 
-def receipt(claim: str, code: str = "", reason: str = "", reference: str = TEXT.message_id) -> ReceiptEvent:
-    return ReceiptEvent(reference, ID, claim, code, reason, at=AT, raw="")
+def receipt(
+    claim: str, code: str = "", reason: str = "", reference: str = TEXT.message_id, *, known: bool = True
+) -> ReceiptEvent:
+    return ReceiptEvent(reference, ID, claim, code, reason, at=AT, raw="", known=known)
+
+
+def unknown(kind: str, **more: Any) -> ReceiptEvent:
+    """An event of a new type with nothing else in it."""
+    known = {"our_reference": "", "carrier_message_id": "", "at": NOW, "timed": False, **more}
+    return ReceiptEvent(claim="unknown", code=kind, raw="", known=False, **known)
 
 
 def posted(document: Any, authorization: str = AUTHORIZATION) -> WebhookRequest:
@@ -98,15 +106,25 @@ CONTRACT = Contract(
             "request-validation",
         ),
         Answered(
-            "400 Bad Request", error("request-validation"), Refused, "carrier_rejected", code="request-validation"
+            "400 Bad Request", error("request-validation"), Refused, "carrier_rejected", code="request-validation",
+            known=False,
         ),
-        Answered("400 Bad Request", error("x" * 99, "new"), Refused, "carrier_rejected", code="x" * 32),
+        Answered("400 Bad Request", error("x" * 99, "new"), Refused, "carrier_rejected", code="x" * 32, known=False),
         Answered(
             "415 Unsupported", error("unsupported-content-type"), Refused, "carrier_rejected",
-            code="unsupported-content-type",
+            code="unsupported-content-type", known=False,
         ),
-        Answered("400 Bad Request", "nonsense", Refused, "carrier_rejected"),
-        Answered("400 Bad Request", '{"fieldErrors": [7, {"fieldName": 7}]}', Refused, "carrier_rejected"),
+        Answered(
+            "400 Bad Request", '{"type": "a\\u0000b", "description": "bad \\u0000 thing"}', Refused, "carrier_rejected",
+            code="ab", known=False,
+        ),
+        Answered(
+            "400 Bad Request",
+            error("request-validation", "to").replace("is not valid", "\\ud83d is not valid"),
+            Refused, "invalid_destination", code="request-validation",
+        ),
+        Answered("400 Bad Request", "nonsense", Refused, "carrier_rejected", known=False),
+        Answered("400 Bad Request", '{"fieldErrors": [7, {"fieldName": 7}]}', Refused, "carrier_rejected", known=False),
         Answered("429 Too Many", error("too-many"), NotTaken, headers="Retry-After: 3\r\n", retry_after=3.0),
         Answered("401 Unauthorized", error("unauthorized"), NotTaken),
         Answered("403 Forbidden", error("forbidden"), NotTaken),
@@ -144,13 +162,27 @@ CONTRACT = Contract(
         ),
         Told(
             "a new code", posted([event("message-failed", errorCode=4999)]),
-            [receipt("undelivered", "4999", "carrier_rejected")],
+            [receipt("undelivered", "4999", "carrier_rejected", known=False)],
+        ),
+        Told(
+            "a code that says refused", posted([event("message-failed", errorCode=4750)]),
+            [receipt("undelivered", "4750", "carrier_rejected")],
+        ),
+        Told(
+            "a code with what no database stores", posted([event("message-failed", errorCode="a\x00b\ud83d")]),
+            [receipt("undelivered", "ab", "carrier_rejected", known=False)],
         ),
         Told("no report came", posted([event("message-failed", errorCode=9902)]), [receipt("sent", "9902")]),
         Told("no tag", posted([event("message-delivered", {"tag": None})]), [receipt("delivered", reference="")]),
         Told(
             "several, and one of a new type", posted([event("message-sending"), event("message-read"), RECEIVED]),
-            [receipt("sent"), TEXT_EVENT],
+            [receipt("sent"), receipt("unknown", "message-read", known=False), TEXT_EVENT],
+        ),
+        Told("a new type without anything", posted([{"type": "account-\x00news"}]), [unknown("account-news")]),
+        Told(
+            "a new type with nothing usable",
+            posted([{"type": "n" * 40, "time": "yesterday", "message": {"id": 7, "tag": "a\x00"}}]),
+            [unknown("n" * 32)],
         ),
         Told("none", posted([]), []),
     ],

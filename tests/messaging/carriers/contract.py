@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer of the carrier to a text, and what it must mean. `reason` and `blocked_by` are of a refusal."""
+    """An answer of the carrier to a text, and what it must mean; the reason and the like are of a refusal."""
 
     status: str
     body: str
@@ -49,6 +49,16 @@ class Answered:
     code: str = ""
     headers: str = ""
     retry_after: float | None = None
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Capable:
+    """An answer of the carrier about one of our numbers: capability and reason, None (not known), or an error."""
+
+    status: str
+    body: str
+    says: tuple[str, str] | type[SendError] | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,9 @@ class Contract:
     asked_line: str = ""
     """Request line of a lookup by the carrier's id; empty where it cannot be asked."""
     looked: list[Looked] = field(default_factory=list)
+    capability_line: str = ""
+    """Request line of the question whether our number can text; empty where nobody can be asked."""
+    capable: list[Capable] = field(default_factory=list)
     answer: tuple[str, Any] = ("application/json", b'{"code": "ok"}')
 
 

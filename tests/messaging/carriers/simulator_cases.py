@@ -11,7 +11,7 @@ from typing import Any
 
 from messaging.carriers.base import InboundText, NotTaken, ReceiptEvent, Refused, Unconfirmed, WebhookRequest
 from messaging.carriers.simulator import CODES, SimulatedCarrier
-from tests.messaging.carriers.contract import NOW, TEXT, Answered, Contract, Request, Told, request
+from tests.messaging.carriers.contract import NOW, TEXT, Answered, Capable, Contract, Request, Told, request
 
 CREDENTIALS = {"api_key": "key-1", "webhook_secret": "secret-1"}
 
@@ -45,8 +45,19 @@ AT = NOW - timedelta(minutes=1)
 TEXT_EVENT = InboundText("in-1", "+14155550101", "+12065550122", "STOP", 0, AT)
 
 
-def receipt(claim: str, code: str = "", reason: str = "", reference: str = "ref-1") -> ReceiptEvent:
-    return ReceiptEvent(reference, "sim-1", claim, code, reason, at=AT, raw="")
+def receipt(claim: str, code: str = "", reason: str = "", reference: str = "ref-1", **more: Any) -> ReceiptEvent:
+    return ReceiptEvent(reference, "sim-1", claim, code, reason, **{"at": AT, "raw": "", **more})
+
+
+def unknown(kind: str, **more: Any) -> ReceiptEvent:
+    """An event of a new type."""
+    known = {"our_reference": "", "carrier_message_id": "", "at": NOW, "timed": False, **more}
+    return ReceiptEvent(claim="unknown", code=kind, raw="", known=False, **known)
+
+
+def listed(capability: str, reason: str = "") -> str:
+    """What the carrier says of our number."""
+    return json.dumps({"numbers": [{"number": TEXT.own_e164, "capability": capability, "reason": reason}]})
 
 
 def posted(document: Any) -> WebhookRequest:
@@ -67,12 +78,16 @@ CONTRACT = Contract(
         Answered("400 Bad Request", '{"code": "4740"}', Refused, "opted_out", "carrier", "4740"),
         Answered("400 Bad Request", '{"code": "4770"}', Refused, "spam_blocked", "carrier", "4770"),
         Answered("400 Bad Request", '{"code": "4481"}', Refused, "unregistered", "carrier", "4481"),
-        Answered("400 Bad Request", '{"code": "9999"}', Refused, "carrier_rejected", code="9999"),
-        Answered("400 Bad Request", json.dumps({"code": "x" * 100}), Refused, "carrier_rejected", code="x" * 32),
-        Answered("400 Bad Request", "nonsense", Refused, "carrier_rejected"),
-        Answered("404 Not Found", "", Refused, "carrier_rejected"),
-        Answered("413 Too Large", "", Refused, "carrier_rejected"),
-        Answered("422 Unprocessable", '{"code": 4720}', Refused, "carrier_rejected"),
+        Answered("400 Bad Request", '{"code": "9999"}', Refused, "carrier_rejected", code="9999", known=False),
+        Answered(
+            "400 Bad Request", json.dumps({"code": "x" * 100}), Refused, "carrier_rejected", code="x" * 32, known=False
+        ),
+        Answered("400 Bad Request", "nonsense", Refused, "carrier_rejected", known=False),
+        Answered("404 Not Found", "", Refused, "carrier_rejected", known=False),
+        Answered("413 Too Large", "", Refused, "carrier_rejected", known=False),
+        Answered("422 Unprocessable", '{"code": 4720}', Refused, "carrier_rejected", known=False),
+        Answered("400 Bad Request", '{"code": "a\\u0000b"}', Refused, "carrier_rejected", code="ab", known=False),
+        Answered("400 Bad Request", '{"code": "\\ud83d4740\\u0000"}', Refused, "opted_out", "carrier", "4740"),
         Answered("503 Unavailable", '{"code": "not_taken"}', NotTaken),
         Answered("401 Unauthorized", "", NotTaken),
         Answered("403 Forbidden", "", NotTaken),
@@ -97,13 +112,32 @@ CONTRACT = Contract(
         Told(
             "a new code",
             posted(RECEIPT | {"status": "undelivered", "code": "9999"}),
-            [receipt("undelivered", "9999", "carrier_rejected")],
+            [receipt("undelivered", "9999", "carrier_rejected", known=False)],
         ),
         Told("a new status", posted(RECEIPT | {"status": "read"}), [receipt("unknown")]),
         Told("no reference", posted(RECEIPT | {"reference": ""}), [receipt("delivered", reference="")]),
         Told("several", posted([RECEIPT, RECEIVED, RECEIPT]), [receipt("delivered"), TEXT_EVENT, receipt("delivered")]),
         Told("none", posted([]), []),
-        Told("a new type", posted([RECEIPT, {"type": "message.read"}, RECEIVED]), [receipt("delivered"), TEXT_EVENT]),
+        Told(
+            "a code with what no database stores",
+            posted(RECEIPT | {"status": "undelivered", "code": "a\x00b\ud83d"}),
+            [receipt("undelivered", "ab", "carrier_rejected", known=False)],
+        ),
+        Told(
+            "a new type",
+            posted([RECEIPT, {"type": "message.read"}, RECEIVED]),
+            [receipt("delivered"), unknown("message.read"), TEXT_EVENT],
+        ),
+        Told(
+            "a new type of a text of ours",
+            posted(RECEIPT | {"type": "message.read\x00"}),
+            [unknown("message.read", our_reference="ref-1", carrier_message_id="sim-1", at=AT, timed=True)],
+        ),
+        Told(
+            "a new type with nothing usable in it",
+            posted({"type": "n" * 40, "id": 7, "reference": "a\x00", "at": "yesterday", "text": "words"}),
+            [unknown("n" * 32)],
+        ),
     ],
     malformed=[
         *(
@@ -125,6 +159,21 @@ CONTRACT = Contract(
             for change in ({"status": 7}, {"code": 7}, {"reference": 7}, {"reference": "\ud83d"}, {"id": None})
         ),
         posted([RECEIPT, {}]),
+    ],
+    capability_line="POST /v1/numbers/capability",
+    capable=[
+        Capable("200 OK", listed("capable"), ("capable", "")),
+        Capable("200 OK", listed("incapable", "Line off"), ("incapable", "Line off")),
+        Capable("200 OK", listed("incapable", "a\x00 b\ud83d"), ("incapable", "a b")),
+        Capable("200 OK", listed("incapable", "x" * 300), ("incapable", "x" * 200)),
+        Capable("200 OK", listed("pending"), ("unknown", "")),
+        Capable("200 OK", listed("a new word"), ("unknown", "")),
+        Capable("200 OK", '{"numbers": []}', None),
+        *(Capable("200 OK", body, NotTaken) for body in ("garbage", "{}", "[]", '{"numbers": [7]}')),
+        Capable("400 Bad Request", '{"code": "4000"}', Refused),
+        Capable("401 Unauthorized", "", NotTaken),
+        Capable("429 Too Many", "", NotTaken),
+        Capable("503 Unavailable", "", NotTaken),
     ],
     signed=[signed(b"{}", at=NOW - timedelta(seconds=age)) for age in (-300, 0, 299, 300)],
     unsigned=[

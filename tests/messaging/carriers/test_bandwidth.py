@@ -11,7 +11,6 @@ from django.test import Client
 
 from messaging.carriers.bandwidth import BandwidthCarrier
 from messaging.carriers.base import ReceiptEvent
-from messaging.carriers.wire import Wire
 from messaging.models import CarrierAccount, Message, Receipt
 from messaging.models.messages import Direction
 from provisioning import vault
@@ -30,9 +29,12 @@ def test_a_receipt_keeps_everything_but_the_body_it_repeats() -> None:
     assert json.loads(receipt.raw) == told
 
 
-async def test_which_numbers_can_text_is_not_asked_here() -> None:
-    wire = Wire(timeout=1.0)
-    assert await BandwidthCarrier("http://127.0.0.1:9", CREDENTIALS).capability([TEXT.own_e164], wire) == []
+def test_of_an_event_of_a_new_type_no_words_are_kept() -> None:
+    told = event("message-edited", {"text": "words", "parts": [{"Body": "words", "place": 1}]}, media=["words"])
+    (receipt,) = BandwidthCarrier("https://x.example", CREDENTIALS).parse(posted([told]))
+    assert isinstance(receipt, ReceiptEvent)
+    assert "words" not in receipt.raw
+    assert json.loads(receipt.raw)["message"]["parts"] == [{"place": 1}]
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ from messaging.carriers import ADAPTERS
 from messaging.carriers.base import (
     Accepted,
     CannotBeAsked,
+    CapabilityAnswer,
     InboundText,
     MalformedWebhook,
     NotTaken,
+    ReceiptEvent,
     Refused,
     SendError,
     Unconfirmed,
@@ -24,7 +26,7 @@ from messaging.carriers.exchanges import recording
 from messaging.carriers.wire import Wire
 from messaging.reasons import Reason
 from tests.messaging.carriers import bandwidth_cases, simulator_cases, twilio_cases
-from tests.messaging.carriers.contract import NOW, TEXT, Answered, Contract, Looked, Request, Told
+from tests.messaging.carriers.contract import NOW, TEXT, Answered, Capable, Contract, Looked, Request, Told
 from tests.messaging.far_side import FarSide, answers, falls_silent, hangs_up, http, resets, unused_port
 
 CONTRACTS = [simulator_cases.CONTRACT, twilio_cases.CONTRACT, bandwidth_cases.CONTRACT]
@@ -81,7 +83,8 @@ async def test_every_other_answer_says_whether_it_may_be_sent_again(
     error = raised.value
     assert type(error) is case.kind
     if isinstance(error, Refused):
-        assert (error.reason, error.blocked_by, error.code) == (case.reason, case.blocked_by, case.code)
+        said = (error.reason, error.blocked_by, error.code, error.known)
+        assert said == (case.reason, case.blocked_by, case.code, case.known)
     if isinstance(error, NotTaken):
         assert error.retry_after == case.retry_after
 
@@ -179,6 +182,21 @@ async def test_nothing_of_the_text_is_in_the_exchange(wire: Wire, contract: Cont
         assert secret not in repr(exchange)
 
 
+UNSTORABLE = [r"a\u0000b \u0007c", r"a \ud83d b", r"\udc00"]
+
+
+@every_carrier
+@pytest.mark.parametrize("said", UNSTORABLE)
+async def test_nothing_that_a_database_refuses_is_kept_of_an_answer(wire: Wire, contract: Contract, said: str) -> None:
+    fields = ("code", "type", "message", "description", "id", "sid", "status")
+    answer = "{" + ", ".join(f'"{name}": "{said}"' for name in fields) + "}"
+    async with FarSide(answers(http("400 Bad Request", answer))) as far:
+        with recording() as exchanges, pytest.raises(Refused) as raised:
+            await contract.make(far.url).send(TEXT, wire)
+    assert raised.value.code.isprintable()
+    assert all(exchange.response.isprintable() for exchange in exchanges)
+
+
 # Asking
 
 
@@ -204,6 +222,25 @@ async def test_a_carrier_that_cannot_be_asked_says_so(wire: Wire, contract: Cont
         await contract.make("http://127.0.0.1:9").lookup(TEXT.message_id, known, wire)
 
 
+@each(lambda contract: contract.capable, lambda case: f"{case.status} {case.body}")
+async def test_a_number_is_asked_about_as_the_carrier_wants_it(wire: Wire, contract: Contract, case: Capable) -> None:
+    async with FarSide(answers(http(case.status, case.body))) as far:
+        asking = contract.make(far.url).capability([TEXT.own_e164], wire)
+        if isinstance(case.says, type):
+            with pytest.raises(case.says):
+                await asking
+        else:
+            assert await asking == ([CapabilityAnswer(TEXT.own_e164, *case.says)] if case.says else [])
+    assert Request.of(far.requests[0]).line == f"{contract.capability_line} HTTP/1.1"
+
+
+@every_carrier
+async def test_a_carrier_that_knows_nothing_of_numbers_says_so(wire: Wire, contract: Contract) -> None:
+    asking = contract.make(f"http://127.0.0.1:{unused_port()}").capability([TEXT.own_e164], wire)
+    with pytest.raises(NotTaken if contract.capability_line else CannotBeAsked):
+        await asking
+
+
 # Webhooks
 
 
@@ -226,7 +263,9 @@ def test_an_account_without_secrets_trusts_nobody(contract: Contract, case: Webh
 def test_a_webhook_is_read_as_its_events(contract: Contract, case: Told) -> None:
     events = contract.make("http://127.0.0.1:9").parse(case.request)
     assert [_without_raw(event) for event in events] == [_without_raw(event) for event in case.events]
-    assert all(isinstance(event, InboundText) or json.loads(event.raw) for event in events)
+    receipts = [event for event in events if isinstance(event, ReceiptEvent)]
+    assert all(json.loads(event.raw) for event in receipts)
+    assert "words" not in "".join(event.raw for event in receipts)
 
 
 def _without_raw(event: Any) -> Any:

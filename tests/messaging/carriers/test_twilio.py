@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from messaging.carriers.base import CapabilityAnswer, NotTaken
 from messaging.carriers.twilio import TwilioCarrier
 from messaging.carriers.wire import Wire
 from messaging.models import CarrierAccount, Message, Receipt
@@ -88,35 +86,6 @@ async def test_a_messaging_service_sends_from_our_number() -> None:
     sent = await _sent({**CREDENTIALS, "messaging_service_sid": "MG1"})
     form = dict(parse_qsl(sent.body.decode()))
     assert (form["MessagingServiceSid"], form["From"]) == ("MG1", TEXT.own_e164)
-
-
-def listed(e164: str, able: object) -> str:
-    return json.dumps({"incoming_phone_numbers": [{"phone_number": e164, "capabilities": able}]})
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "says"),
-    [
-        ("200 OK", listed("+14155550101", {"sms": True}), "capable"),
-        ("200 OK", listed("+14155550101", {"sms": False}), "incapable"),
-        ("200 OK", listed("+14155550101", None), "incapable"),
-        ("200 OK", listed("+144155550101", {"sms": True}), None),
-        ("200 OK", '{"incoming_phone_numbers": []}', None),
-        ("200 OK", "garbage", NotTaken),
-        ("401 Unauthorized", "{}", NotTaken),
-    ],
-)  # fmt: skip
-async def test_the_accounts_own_list_says_what_a_number_can(status: str, body: str, says: object) -> None:
-    wire = Wire(timeout=1.0)
-    async with FarSide(answers(http(status, body))) as far:
-        asking = TwilioCarrier(far.url, CREDENTIALS).capability(["+14155550101"], wire)
-        if says is NotTaken:
-            with pytest.raises(NotTaken):
-                await asking
-        else:
-            assert await asking == ([CapabilityAnswer("+14155550101", str(says))] if says else [])
-    assert "/IncomingPhoneNumbers.json?PhoneNumber=%2B14155550101" in Request.of(far.requests[0]).line
-    await wire.aclose()
 
 
 # Through the door

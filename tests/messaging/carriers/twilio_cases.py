@@ -13,7 +13,18 @@ from twilio.request_validator import RequestValidator
 
 from messaging.carriers.base import InboundText, NotTaken, ReceiptEvent, Refused, Unconfirmed, WebhookRequest
 from messaging.carriers.twilio import CODES, TwilioCarrier
-from tests.messaging.carriers.contract import CALLBACK, NOW, TEXT, Answered, Contract, Looked, Request, Told, request
+from tests.messaging.carriers.contract import (
+    CALLBACK,
+    NOW,
+    TEXT,
+    Answered,
+    Capable,
+    Contract,
+    Looked,
+    Request,
+    Told,
+    request,
+)
 
 ACCOUNT, TOKEN = "AC" + "0" * 32, "token-1"
 CREDENTIALS = {"account_sid": ACCOUNT, "auth_token": TOKEN}
@@ -64,12 +75,19 @@ STATUS = {
 }  # fmt: skip
 
 
-def receipt(claim: str, code: str = "", reason: str = "", reference: str = TEXT.message_id) -> ReceiptEvent:
-    return ReceiptEvent(reference, SID, claim, code, reason, at=NOW, raw="", timed=False)
+def receipt(
+    claim: str, code: str = "", reason: str = "", reference: str = TEXT.message_id, *, known: bool = True
+) -> ReceiptEvent:
+    return ReceiptEvent(reference, SID, claim, code, reason, at=NOW, raw="", timed=False, known=known)
 
 
 def status(name: str, **fields: str) -> WebhookRequest:
     return signed({**STATUS, "MessageStatus": name, **fields}, STATUS_URL)
+
+
+def listed(e164: str, able: object) -> str:
+    """The account's own list of a number."""
+    return json.dumps({"incoming_phone_numbers": [{"phone_number": e164, "capabilities": able}]})
 
 
 GOOD = signed(STATUS, STATUS_URL)
@@ -90,10 +108,26 @@ CONTRACT = Contract(
         Answered("400 Bad Request", error(21614), Refused, "not_textable", code="21614"),
         Answered("400 Bad Request", error(21617), Refused, "content_rejected", "carrier", "21617"),
         Answered("400 Bad Request", error(21606), Refused, "sender_not_enabled", code="21606"),
-        Answered("400 Bad Request", error(99999), Refused, "carrier_rejected", code="99999"),
-        Answered("400 Bad Request", error("x" * 100), Refused, "carrier_rejected", code="x" * 32),
-        Answered("400 Bad Request", "nonsense", Refused, "carrier_rejected"),
-        Answered("400 Bad Request", '{"code": true}', Refused, "carrier_rejected"),
+        Answered("400 Bad Request", error(99999), Refused, "carrier_rejected", code="99999", known=False),
+        Answered("400 Bad Request", error("x" * 100), Refused, "carrier_rejected", code="x" * 32, known=False),
+        Answered(
+            "400 Bad Request",
+            '{"code": "a\\u0000b", "message": "bad \\u0000 thing"}',
+            Refused,
+            "carrier_rejected",
+            code="ab",
+            known=False,
+        ),
+        Answered(
+            "400 Bad Request",
+            '{"code": 21610, "message": "half a pair: \\ud83d"}',
+            Refused,
+            "opted_out",
+            "carrier",
+            "21610",
+        ),
+        Answered("400 Bad Request", "nonsense", Refused, "carrier_rejected", known=False),
+        Answered("400 Bad Request", '{"code": true}', Refused, "carrier_rejected", known=False),
         Answered("400 Bad Request", error(21611), NotTaken),
         Answered("429 Too Many", error(20429, 429), NotTaken, headers="Retry-After: 3\r\n", retry_after=3.0),
         Answered("429 Too Many", error(21611, 429), NotTaken),
@@ -122,6 +156,20 @@ CONTRACT = Contract(
         Looked("401 Unauthorized", error(20003, 401), NotTaken),
         Looked("500 Error", "", NotTaken),
     ],
+    capability_line=(
+        f"GET /2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json?PhoneNumber=%2B14155550101&PageSize=20"
+    ),
+    capable=[
+        Capable("200 OK", listed("+14155550101", {"sms": True}), ("capable", "")),
+        Capable("200 OK", listed("+14155550101", {"sms": False}), ("incapable", "")),
+        Capable("200 OK", listed("+14155550101", None), ("incapable", "")),
+        Capable("200 OK", listed("+144155550101", {"sms": True}), None),
+        Capable("200 OK", '{"incoming_phone_numbers": []}', None),
+        Capable("200 OK", "garbage", NotTaken),
+        Capable("401 Unauthorized", "{}", NotTaken),
+        Capable("429 Too Many", "", NotTaken),
+        Capable("500 Error", "", NotTaken),
+    ],
     told=[
         Told("a text", signed(INBOUND), [TEXT_EVENT]),
         Told("a text with pictures", signed({**INBOUND, "NumMedia": "2"}), [replace(TEXT_EVENT, media_count=2)]),
@@ -140,10 +188,33 @@ CONTRACT = Contract(
         Told(
             "unregistered", status("undelivered", ErrorCode="30034"), [receipt("undelivered", "30034", "unregistered")]
         ),
-        Told("a new code", status("failed", ErrorCode="39999"), [receipt("undelivered", "39999", "carrier_rejected")]),
-        Told("no code", status("undelivered", ErrorCode="0"), [receipt("undelivered", "", "carrier_rejected")]),
+        Told(
+            "a code that says refused",
+            status("failed", ErrorCode="30010"),
+            [receipt("undelivered", "30010", "carrier_rejected")],
+        ),
+        Told(
+            "a new code",
+            status("failed", ErrorCode="39999"),
+            [receipt("undelivered", "39999", "carrier_rejected", known=False)],
+        ),
+        Told(
+            "a code with a NUL",
+            status("failed", ErrorCode="a\x00b"),
+            [receipt("undelivered", "ab", "carrier_rejected", known=False)],
+        ),
+        Told(
+            "no code",
+            status("undelivered", ErrorCode="0"),
+            [receipt("undelivered", "", "carrier_rejected", known=False)],
+        ),
         Told("a new status", status("partially_read"), [receipt("unknown")]),
         Told("no reference", signed(STATUS), [receipt("delivered", reference="")]),
+        Told(
+            "neither a text nor a status",
+            signed({"MessageSid": SID, "EventType": "READ"}, STATUS_URL),
+            [receipt("unknown", "READ", known=False)],
+        ),
     ],
     malformed=[
         request(b""),
