@@ -5,27 +5,36 @@ What must never happen:
    nobody else locks them, and whoever waits here holds nothing that another worker waits for (leases.py skips numbers
    that are locked). So an allowance is exact across workers, and survives restarts and the loss of Redis.
 2. A text is refused because others were faster. Pacing delays: `when` says when its turn comes, one after another, so
-   that two thousand numbers of one slow campaign are not all looked at again at the same moment.
+   that two thousand numbers of one slow campaign are not all looked at again at the same moment. Nobody is told to
+   wait for more than FARTHEST: whoever means to look later than that was told something wrong, and the sweep wakes it.
 
 The rates are data: the registry's, on Campaign and Brand, which an operator can edit, and the operator's, on the
-account. Empty means that there is none. AT&T counts a campaign's segments by the minute; T-Mobile a brand's by the
-day, which begins at midnight Pacific time, and is applied to all texts, as the recipient's carrier is not known here.
-Automatic replies never wait, but what they use is gone: an allowance can be overdrawn by them.
+account. Empty means that there is none, 0 that nothing goes. AT&T counts a campaign's segments by the minute: no sixty
+seconds see more of them, whenever they begin. T-Mobile counts a brand's by the day, which begins at midnight Pacific
+time, and is applied to all texts, as the recipient's carrier is not known here.
+Automatic replies never wait, but what they use is gone: an allowance can be overdrawn by them. A text of more segments
+than a campaign has a minute goes when the minute before it is empty.
 """
 
 from __future__ import annotations
 
+import math
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from messaging.pacing import FARTHEST
 from messaging.policy import LONGEST
 from messaging.statements import Statement
 
 PACIFIC: Final = ZoneInfo("America/Los_Angeles")
+MINUTE_SECONDS: Final = 60
+REMEMBERED_SECONDS: Final = MINUTE_SECONDS + 1
+"""From the beginning of a second until all of it is a minute ago."""
 _GRAIN: Final = 1e-9
 
 
@@ -48,7 +57,7 @@ class Allowance(Protocol):
     def take(self, amount: int) -> None: ...
 
     def when(self, amount: int) -> datetime:
-        """When the next one in line may have so much. Whoever asks takes a place in the line."""
+        """When the next one in line may have so much, or FARTHEST. Whoever asks takes a place in the line."""
         ...
 
 
@@ -70,7 +79,64 @@ class Bucket:
     def when(self, amount: int) -> datetime:
         self.promised += amount
         missing = max(0.0, self.promised - self.tokens)
-        return self.now + timedelta(seconds=missing / self.a_second)
+        seconds = min(missing / self.a_second, FARTHEST.total_seconds())
+        return self.now + timedelta(microseconds=math.ceil(seconds * 1_000_000))
+
+
+@dataclass(slots=True)
+class Minute:
+    """A campaign's segments: a bucket spreads them over the minute, and no sixty seconds have more than `limit`.
+
+    `lately` holds what went, by the second (since 1970); a second is forgotten when all of it is a minute ago.
+    """
+
+    limit: int
+    bucket: Bucket
+    lately: dict[int, int]
+
+    @property
+    def now(self) -> datetime:
+        return self.bucket.now
+
+    def has(self, amount: int) -> bool:
+        went = sum(self.lately.values())
+        return self.limit > 0 and self.bucket.has(amount) and (went <= 0 or went + amount <= self.limit)
+
+    def take(self, amount: int) -> None:
+        second = int(self.now.timestamp())
+        self.bucket.take(amount)
+        self.lately[second] = self.lately.get(second, 0) + amount
+
+    def when(self, amount: int) -> datetime:
+        if not self.limit:
+            return self.now + FARTHEST
+        spread = self.bucket.when(amount)
+        return max(spread, self._room_at(self.bucket.promised))
+
+    def _room_at(self, amount: float) -> datetime:
+        """When so much of what went is forgotten that this much more may go; at the latest when all of it is."""
+        went, at = sum(self.lately.values()), self.now
+        for second in sorted(self.lately):
+            if went <= 0 or went + amount <= self.limit:
+                break
+            went -= self.lately[second]
+            at = datetime.fromtimestamp(second + REMEMBERED_SECONDS, tz=self.now.tzinfo)
+        return at
+
+    def spelled(self) -> str:
+        """`lately` as its column keeps it."""
+        return " ".join(f"{second}:{segments}" for second, segments in sorted(self.lately.items()) if segments)
+
+
+def minute(limit: int, tokens: float, at: datetime | None, spelled: str, now: datetime) -> Minute:
+    """A campaign's minute as it is now. The longest text always fits its bucket. What a clock that went back says is
+    still to come went just now."""
+    at_present, lately = now.timestamp(), Counter[int]()
+    for second, _, segments in (each.partition(":") for each in spelled.split()):
+        if int(second) + REMEMBERED_SECONDS > at_present:
+            lately[min(int(second), int(at_present))] += int(segments)
+    a_second = limit / MINUTE_SECONDS
+    return Minute(limit, _bucket(tokens, at, a_second, max(float(LONGEST), a_second), now), lately)
 
 
 @dataclass(slots=True)
@@ -88,7 +154,7 @@ class Day:
         self.taken += amount
 
     def when(self, amount: int) -> datetime:
-        return next_day(self.now)
+        return min(self.now + FARTHEST, next_day(self.now))
 
 
 def next_day(now: datetime) -> datetime:
@@ -104,7 +170,7 @@ class Paces:
     now: datetime
     accounts: dict[uuid.UUID, Bucket] = field(default_factory=dict)
     brands: dict[uuid.UUID, Day] = field(default_factory=dict)
-    campaigns: dict[uuid.UUID, Bucket] = field(default_factory=dict)
+    campaigns: dict[uuid.UUID, Minute] = field(default_factory=dict)
 
     def may_go(self, sharing: Sharing, segments: int) -> bool:
         """Take what a text needs of everything that its number shares. False: one of them has not enough."""
@@ -143,15 +209,21 @@ class Paces:
         now = self.now
         _WRITE_ACCOUNTS.write([(pk, bucket.tokens, now) for pk, bucket in self.accounts.items()])
         _WRITE_BRANDS.write([(pk, day.taken) for pk, day in self.brands.items() if day.taken])
-        _WRITE_CAMPAIGNS.write([(pk, bucket.tokens, now) for pk, bucket in self.campaigns.items()])
+        _WRITE_CAMPAIGNS.write(
+            [(pk, kept.bucket.tokens, now, kept.spelled()) for pk, kept in self.campaigns.items()]
+        )  # fmt: skip
 
 
 def locked(sharings: Iterable[Sharing], now: datetime) -> Paces:
     """Lock what these numbers share, in one order; nothing is asked where nothing is limited."""
     kept = list(sharings)
-    accounts = {one.account_id: one.texts_a_second for one in kept if one.texts_a_second}
+    accounts = {one.account_id: one.texts_a_second for one in kept if one.texts_a_second is not None}
     brands = {one.brand_id: one.segments_a_day for one in kept if one.brand_id and one.segments_a_day is not None}
-    campaigns = {one.campaign_id: one.segments_a_minute for one in kept if one.campaign_id and one.segments_a_minute}
+    campaigns = {
+        one.campaign_id: one.segments_a_minute
+        for one in kept
+        if one.campaign_id and one.segments_a_minute is not None
+    }  # fmt: skip
     return Paces(
         now,
         accounts={
@@ -183,14 +255,12 @@ def _days(limits: dict[uuid.UUID, int], now: datetime) -> dict[uuid.UUID, Day]:
     return {pk: Day(limits[pk] - (0 if pk in over else segments), now) for pk, _day, segments in rows}
 
 
-def _minutes(limits: dict[uuid.UUID, int], now: datetime) -> dict[uuid.UUID, Bucket]:
+def _minutes(limits: dict[uuid.UUID, int], now: datetime) -> dict[uuid.UUID, Minute]:
     rows = _LOCK_CAMPAIGNS.rows(ids=limits)
     if len(rows) < len(limits):
         _MAKE_CAMPAIGNS.run(ids=limits)
         rows = _LOCK_CAMPAIGNS.rows(ids=limits)
-    return {
-        pk: _bucket(tokens, at, limits[pk] / 60, max(float(LONGEST), limits[pk] / 60), now) for pk, tokens, at in rows
-    }  # fmt: skip
+    return {pk: minute(limits[pk], tokens, at, lately, now) for pk, tokens, at, lately in rows}
 
 
 _LOCK_ACCOUNTS: Final = Statement(
@@ -219,16 +289,16 @@ _WRITE_BRANDS: Final = Statement(
     given={"id": "uuid", "taken": "int"},
 )
 _LOCK_CAMPAIGNS: Final = Statement(
-    "SELECT campaign_id, tokens, tokens_at FROM messaging_campaignpace WHERE campaign_id {in ids} "
+    "SELECT campaign_id, tokens, tokens_at, lately FROM messaging_campaignpace WHERE campaign_id {in ids} "
     "ORDER BY campaign_id {lock}",
-    answers={"campaign_id": "uuid", "tokens": "float", "tokens_at": "time"},
+    answers={"campaign_id": "uuid", "tokens": "float", "tokens_at": "time", "lately": "text"},
 )
 _MAKE_CAMPAIGNS: Final = Statement(
-    "INSERT INTO messaging_campaignpace (campaign_id, tokens) SELECT id, 0 FROM provisioning_campaign "
+    "INSERT INTO messaging_campaignpace (campaign_id, tokens, lately) SELECT id, 0, '' FROM provisioning_campaign "
     "WHERE id {in ids} ORDER BY id ON CONFLICT DO NOTHING"
 )
 _WRITE_CAMPAIGNS: Final = Statement(
-    "UPDATE messaging_campaignpace AS stored SET tokens = given.tokens, tokens_at = given.at FROM {given} "
-    "WHERE stored.campaign_id = given.id",
-    given={"id": "uuid", "tokens": "float", "at": "time"},
+    "UPDATE messaging_campaignpace AS stored SET tokens = given.tokens, tokens_at = given.at, lately = given.lately "
+    "FROM {given} WHERE stored.campaign_id = given.id",
+    given={"id": "uuid", "tokens": "float", "at": "time", "lately": "text"},
 )

@@ -12,9 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from messaging.models import SendingNumber
-from messaging.statements import Statement
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
+from messaging.models import Message, SendingNumber
+from messaging.models.messages import IS_WAITING
+from messaging.statements import Statement
+from messaging.wakeups import wake_relay
+
+FARTHEST: Final = timedelta(hours=1)
+"""Nobody who has a text to send means to look later than this: what they wait for may be changed meanwhile."""
+BATCH: Final = 500
 _LOOK_AGAIN: Final = Statement(
     """
     UPDATE messaging_sendingnumber SET next_due_at = %(at)s
@@ -62,9 +70,10 @@ class Bucket:
         return replace(self, tokens=max(0.0, self.tokens - texts))
 
     def next_token_at(self, now: datetime) -> datetime:
-        """When the next text may go; now when one may go at once. Of a refilled bucket."""
+        """When the next text may go, or FARTHEST; now when one may go at once. Of a refilled bucket."""
         missing = max(0.0, 1.0 - self.tokens)
-        return (self.at or now) + timedelta(microseconds=math.ceil(missing * 60_000_000 / self.rate))
+        seconds = min(missing * 60 / self.rate, FARTHEST.total_seconds())
+        return (self.at or now) + timedelta(microseconds=math.ceil(seconds * 1_000_000))
 
 
 def bucket_of(number: SendingNumber) -> Bucket:
@@ -90,3 +99,14 @@ def look_again_at_locked(number_ids: Collection[uuid.UUID], at: datetime) -> Non
 def lock(number_ids: Collection[uuid.UUID]) -> None:
     """Lock the rows of these numbers, in order of id; the last locks that a transaction takes."""
     _LOCK.rows(ids=number_ids)
+
+
+def look_at_waiting(numbers: QuerySet[SendingNumber], now: datetime) -> None:
+    """What held these numbers up is gone: let those with waiting texts look now, batch by batch, and wake the relay."""
+    waiting = numbers.filter(Exists(Message.objects.filter(IS_WAITING, number_id=OuterRef("pk")))).order_by("pk")
+    after = uuid.UUID(int=0)
+    while ids := list(waiting.filter(pk__gt=after).values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            look_again(ids, now)
+            wake_relay()
+        after = ids[-1]

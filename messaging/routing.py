@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from messaging import pacing
@@ -77,7 +77,7 @@ def end_draining(account: CarrierAccount, actor: Actor, now: datetime) -> bool:
     """Everything goes out again. False: it was not draining."""
     changed = _set_account(account, actor, "not_drained", draining_since=None)
     if changed:
-        _look_at_waiting(account, now)
+        pacing.look_at_waiting(numbers_of(account), now)
     return changed
 
 
@@ -100,21 +100,6 @@ def _set_account(account: CarrierAccount, actor: Actor, verb: str, **wanted: boo
 
 def _plain(value: bool | datetime | None) -> bool | str | None:
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _look_at_waiting(account: CarrierAccount, now: datetime) -> None:
-    """Texts that were held made their numbers look later: let those look now, batch by batch."""
-    after = uuid.UUID(int=0)
-    while numbers := list(_with_waiting(account).filter(pk__gt=after).values_list("pk", flat=True)[:BATCH]):
-        with transaction.atomic():
-            pacing.look_again(numbers, now)
-            wake_relay()
-        after = numbers[-1]
-
-
-def _with_waiting(account: CarrierAccount) -> QuerySet[SendingNumber]:
-    waiting = Message.objects.filter(IS_WAITING, number_id=OuterRef("pk"))
-    return SendingNumber.objects.filter(Exists(waiting), carrier_account=account).order_by("pk")
 
 
 def left_to_drain(account: CarrierAccount) -> int:

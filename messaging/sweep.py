@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -17,8 +17,6 @@ from messaging.statements import Statement
 logger = structlog.get_logger(__name__)
 
 BATCH: Final = 500
-FAR_AHEAD: Final = timedelta(hours=1)
-"""A number with a text to send now that means to look only after this long was told something wrong."""
 
 _FORGOTTEN: Final = Statement(
     """
@@ -93,8 +91,9 @@ def free_leases(now: datetime) -> int:
 
 
 def find_forgotten(now: datetime) -> int:
-    """Numbers that have a text to send now and mean to look never, or much later: let them look. How many."""
-    rows = _FORGOTTEN.rows(now=now, oldest=now - states.TOO_OLD_AFTER, far_ahead=now + FAR_AHEAD, most=BATCH)
+    """Numbers that have a text to send now and mean to look never, or later than anybody is told: let them look. How
+    many."""
+    rows = _FORGOTTEN.rows(now=now, oldest=now - states.TOO_OLD_AFTER, far_ahead=now + pacing.FARTHEST, most=BATCH)
     forgotten = [number_id for (number_id,) in rows]
     pacing.look_again(forgotten, now)
     return len(forgotten)

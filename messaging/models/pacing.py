@@ -12,11 +12,17 @@ from provisioning.models import Brand, Campaign
 
 
 class CampaignPace(models.Model):
-    """The token bucket of one campaign, in segments: `tokens` as they were at `tokens_at`."""
+    """What one campaign may send, in segments: `tokens` as they were at `tokens_at`, and what went within a minute."""
 
     campaign = models.OneToOneField(Campaign, primary_key=True, on_delete=models.CASCADE, related_name="pace")
     tokens = models.FloatField(default=0.0)
     tokens_at = models.DateTimeField(null=True, blank=True)
+    lately = models.TextField(
+        default="",
+        db_default="",
+        blank=True,
+        help_text=_("Seconds (since 1970) of the last minute, with their segments."),
+    )
 
     class Meta:
         verbose_name = _("campaign’s pace")
