@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from django.db import connection
 from messaging import departures, leases, optouts, relay, states
 from messaging.carriers.base import Accepted
 from messaging.compose import compose
-from messaging.models import Conversation, DailyCount, Message, OptOut, SendingNumber
+from messaging.models import CarrierAccount, Conversation, DailyCount, Message, OptOut, SendingNumber
 from messaging.models.messages import Status
 from messaging.relay import Relay
-from provisioning.models import User
+from provisioning.models import Brand, Campaign, User
 from provisioning.refusals import Refusal
 from tests.factories import NOW, texting_user
 from tests.messaging.carrier_in_memory import CarrierInMemory, carrier
@@ -68,6 +69,11 @@ def worker() -> None:
         one.run()
 
 
+def few_at_a_time(now: datetime = NOW) -> None:
+    with Relay(lambda: now, connections=2) as one:
+        one.run()
+
+
 def write(user: User, body: str = "Hello", to: str = PERSON, **options: Any) -> Message:
     return compose(user=user, to=to, body=body, now=NOW, **options).message
 
@@ -98,6 +104,48 @@ def test_pacing_is_exact_across_workers(user: User, carrier: CarrierInMemory) ->
         write(user, to=f"+120655500{person:02d}")
     at_once(worker, worker, worker)
     assert len(carrier.taken) == 6
+
+
+SHARED: list[tuple[Any, dict[str, float], int]] = [
+    (Campaign, {"segments_a_minute": 15}, 10),
+    (Campaign, {"segments_a_minute": 6}, 6),
+    (Brand, {"segments_a_day": 7}, 7),
+    (CarrierAccount, {"texts_a_second": 5}, 5),
+]
+"""A limit, and how many texts of one segment it lets go at one moment."""
+
+
+@pytest.mark.parametrize(("model", "limit", "goes"), SHARED, ids=str)
+def test_what_numbers_share_is_exact_across_workers(
+    user: User, carrier: CarrierInMemory, model: Any, limit: dict[str, float], goes: int
+) -> None:
+    """More numbers than a worker takes at a time, so that each of them is busy with numbers of its own."""
+    unpaced()
+    model.objects.update(**limit)
+    users = [user, *(texting_user(user.organization) for _ in range(11))]
+    for each in users:
+        for person in range(3):
+            write(each, to=f"+1206555000{person}")
+    for _round in range(3):
+        assert at_once(*[few_at_a_time] * 4) == [None] * 4
+        assert len(carrier.taken) == goes
+        SendingNumber.objects.update(next_due_at=NOW)
+    assert carrier.twice == []
+    assert Message.objects.filter(status="sent").count() == goes
+
+
+def test_a_shared_minute_is_exact_across_workers_as_it_goes_by(user: User, carrier: CarrierInMemory) -> None:
+    unpaced()
+    Campaign.objects.update(segments_a_minute=15)
+    for each in [user, *(texting_user(user.organization) for _ in range(5))]:
+        for person in range(8):
+            write(each, to=f"+1206555000{person}")
+    few_at_a_time()
+    assert len(carrier.taken) == 10
+    for second, goes in ((4, 11), (20, 15), (60, 15), (62, 25), (82, 30)):
+        SendingNumber.objects.update(next_due_at=NOW)
+        at_once(*[lambda second=second: few_at_a_time(NOW + timedelta(seconds=second))] * 4)
+        assert (second, len(carrier.taken)) == (second, goes)
 
 
 def test_of_two_workers_with_one_lease_one_sends(user: User) -> None:
