@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from messaging import blocking, clock, inbox
+from messaging import blocking, clock, inbox, measurements
 from messaging.compose import compose
 from messaging.composer import composer_of
 from messaging.models import Conversation, Message
@@ -53,6 +53,7 @@ class Attachments(parsers.BaseParser):
     media_type = "multipart/form-data"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+        measurements.count_composes("mms_not_supported")
         raise Refusal("mms_not_supported", _("Attachments can’t be sent, only text. Send JSON without attachments."))
 
 

@@ -13,8 +13,8 @@ Everything that decides is read in one statement (policy.outlook), everything th
 (acceptance.write), and nothing between the two waits for anybody.
 
 Refused texts to US and Canadian numbers are kept as `blocked` rows, in a transaction of their own. They belong to no
-conversation and hold no key: what was refused may be tried again once its cause is gone. A rule that only asks whether
-the text is meant (`confirmation_needed`) refuses nothing: there is no row until the sender has answered.
+conversation and hold no key: what was refused may be tried again once its cause is gone. There is none without a number
+to send from, and none where the request is at fault and not the text (NOT_KEPT). Kept or not, every answer is counted.
 
 What is written, and in which order rows are locked: acceptance.py.
 """
@@ -24,9 +24,11 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, ParamSpec
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -42,7 +44,10 @@ from provisioning.models.choices import fold
 from provisioning.prepared import PreparedModels
 from provisioning.refusals import Refusal
 
+P = ParamSpec("P")
 LONGEST_KEY = 255
+NOT_KEPT: Final = ("confirmation_needed", "idempotency_conflict", "not_resendable")
+"""A content rule's question, and what a form or a client that lags behind asks for: refused is the request, no text."""
 MOST_SEGMENTS_KEPT = 32767
 """What the column of segments holds: a refused text may be longer than any that is sent."""
 
@@ -76,6 +81,26 @@ class _Request:
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
+def _counted(act: Callable[P, Composed]) -> Callable[P, Composed]:
+    """Count each text handed in by its answer: accepted, repeated, a refusal's code, or error."""
+
+    @wraps(act)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> Composed:
+        answer = "error"
+        try:
+            composed = act(*args, **kwargs)
+            answer = "repeated" if composed.replayed else "accepted"
+        except Refusal as refusal:
+            answer = refusal.code
+            raise
+        finally:
+            measurements.count_composes(answer)
+        return composed
+
+    return counted
+
+
+@_counted
 def compose(
     *,
     user: User,
@@ -107,13 +132,10 @@ def compose(
     if misdirected is not None:
         raise misdirected
     try:
-        composed = _accepted(request, counterpart, seen)
+        return _accepted(request, counterpart, seen)
     except Refusal as refusal:
-        measurements.count_composes(refusal.code)
         _keep_refused(request, counterpart, seen, refusal)
         raise
-    measurements.count_composes("accepted")
-    return composed
 
 
 def _refuse_unusable(key: str) -> None:
@@ -213,10 +235,9 @@ def _message(
 
 
 def _keep_refused(request: _Request, counterpart: str, seen: Outlook, refusal: Refusal) -> None:
-    """Keep a refused text as a blocked row, and name it in the refusal. Without an own number there is no row, and
-    none for a question."""
+    """Keep a refused text as a blocked row, and name it in the refusal. Without an own number there is no row."""
     own = request.conversation or seen.own
-    if own is None or refusal.http_status == 409 or refusal.code == "confirmation_needed":
+    if own is None or refusal.code in NOT_KEPT:
         return
     body = storable(request.body)
     message = _message(

@@ -155,5 +155,5 @@ def count_webhooks(account: str, answer: str) -> None:
 
 @_measures
 def count_composes(answer: str) -> None:
-    """One text handed in: `accepted`, or the code of the refusal."""
+    """One text handed in: `accepted`, `repeated` (its key had made a text already), the refusal's code, or `error`."""
     metrics().composes.labels(answer).inc()

@@ -22,6 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
+from messaging import measurements
 from messaging.blocking import with_blocked
 from messaging.bubbles import Bubble, SendAgain, bubble
 from messaging.compose import compose
@@ -278,6 +279,7 @@ def send_again(request: HttpRequest, conversation_id: uuid.UUID, message_id: uui
 
 def _offer(text: Bubble) -> SendAgain:
     if text.send_again is None or text.send_again.wait_until is not None:
+        measurements.count_composes("not_resendable")
         raise Refusal("not_resendable", _("This text can’t be sent again now. Reload to see where it stands."))
     return text.send_again
 
