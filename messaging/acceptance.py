@@ -7,7 +7,7 @@ the same.
 
 What must never happen: a part of it is committed without the rest. The statement is a transaction of its own, the
 steps are taken in one. The statement therefore locks the conversation and the day first and looks at their limits,
-then counts the words, where it is within their limit, and whatever else it writes is joined to that.
+then counts the words, where it is within their limits, and whatever else it writes is joined to that.
 
 Locks, in the order of states.py, either way: conversation, daily count, count of the same words, sending number.
 """
@@ -19,7 +19,6 @@ import uuid
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
@@ -50,7 +49,7 @@ def write(message: Message, own: Own) -> datetime:
 def _step_by_step(message: Message, own: Own) -> datetime:
     conversation = _conversation(message, own)
     _count(message, own)
-    same_text.count(own.number_id, message.body, message.accepted_at)
+    same_text.count(message, own)
     message.conversation = conversation
     message.seq = conversation.last_seq + 1
     message.prompt = conversation.prompt  # type: ignore[attr-defined]
@@ -231,15 +230,7 @@ def _at_once_statement(words: str) -> Statement:
     )
 
 
-_AT_ONCE: Final = _at_once_statement(
-    """
-    INSERT INTO messaging_sametext (number_id, day, digest, texts)
-    SELECT %(number)s, %(day)s, %(digest)s, 1 FROM today WHERE %(most_alike)s > 0
-    ON CONFLICT (number_id, day, digest) DO UPDATE SET texts = messaging_sametext.texts + 1
-    WHERE messaging_sametext.texts < %(most_alike)s
-    RETURNING 1
-    """
-)
+_AT_ONCE: Final = _at_once_statement(same_text.COUNT.format(source="today"))
 _SHORT_AT_ONCE: Final = _at_once_statement("SELECT 1 FROM today")
 """For texts that may be the same as others."""
 
@@ -248,11 +239,10 @@ def _at_once(message: Message, own: Own) -> datetime | None:
     """All of it in one statement. None: it did nothing."""
     told = {name: getattr(message, name) for name in _GIVEN} | _told_of_the_day(message, own)
     told["since"] = message.accepted_at - ANSWERED_WITHIN
-    digest = same_text.digest_of(message.body)
-    alike = {"digest": digest, "most_alike": settings.SAME_TEXT_A_DAY} if digest else {}
+    alike = same_text.told(own.organization_id, message.counterpart, message.body)
     alone = contextlib.nullcontext() if connection.get_autocommit() else transaction.atomic()
     with alone:
-        found = (_AT_ONCE if digest else _SHORT_AT_ONCE).rows(**told, **alike)
+        found = (_AT_ONCE if alike else _SHORT_AT_ONCE).rows(**told, **alike)
     if not found:
         return None
     message.conversation_id, message.seq, message.prompt, changed_at = found[0]

@@ -126,13 +126,14 @@ class OrganizationDay(models.Model):
 
 
 class SameText(models.Model):
-    """How many people one number sent the same words to on one UTC day. Keeps a digest, never the words; two days."""
+    """Whom one number sent the same words to on one UTC day. Keeps digests, never words or people; two days."""
 
     id = models.BigAutoField(primary_key=True)
     number = models.ForeignKey(PhoneNumber, on_delete=models.CASCADE, related_name="+")
     day = models.DateField()
-    digest = models.CharField(max_length=64)
-    texts = models.PositiveIntegerField(default=0)
+    digest = models.CharField(max_length=64, help_text=_("Of the words, in this organization."))
+    texts = models.PositiveIntegerField(default=0, help_text=_("People."))
+    people = models.TextField(default="", db_default="", blank=True, help_text=_("A digest of each of them."))
 
     class Meta:
         verbose_name = _("same text")
@@ -142,8 +143,8 @@ class SameText(models.Model):
             models.UniqueConstraint(fields=["number", "day", "digest"], name="same_text_once_a_day"),
         ]
         indexes = [
-            # What is older than yesterday is dropped.
-            models.Index(fields=["day"], name="same_texts_of_before"),
+            # The same words from all numbers of an organization. What is older than yesterday is dropped.
+            models.Index(fields=["day", "digest"], name="same_texts_of_all_numbers"),
         ]
 
     def __str__(self) -> str:

@@ -138,7 +138,9 @@ def left(user: User) -> dict[str, Any]:
             if one.last_message
         ],
         "days": rows(DailyCount.objects.filter(user=user), "day"),
-        "same": rows(SameText.objects.filter(number__user=user), "day", "digest"),
+        "same": sorted(
+            (row.day, row.texts, len(set(row.people.split()))) for row in SameText.objects.filter(number__user=user)
+        ),
         "number": rows(SendingNumber.objects.filter(number__user=user)),
     }  # fmt: skip
 
@@ -236,11 +238,23 @@ def test_the_days_limit_holds_at_once(user: User) -> None:
 @together
 def test_the_limit_of_the_same_words_holds_at_once(user: User, settings: Any) -> None:
     settings.SAME_TEXT_A_DAY = 3
+    people = [f"+1206555013{place}" for place in range(THREADS)]
+    for person in (PERSON, *people):
+        send(user, "Hello", to=person)
     send(user)
-    answers = at_once(*[lambda: answer(lambda: send(user)) for _ in range(THREADS)])
+    answers = at_once(*[lambda person=person: answer(lambda: send(user, to=person)) for person in people])
     assert sorted(answers) == ["accepted"] * 2 + ["same_text"] * (THREADS - 2)
-    assert (SameText.objects.get().texts, DailyCount.objects.get().accepted) == (3, 3)
-    assert Conversation.objects.get().last_seq == 3
+    row = SameText.objects.get()
+    assert (row.texts, len(row.people.split()), DailyCount.objects.get().accepted) == (3, 3, THREADS + 4)
+
+
+@committed
+@together
+def test_a_person_who_is_told_the_same_at_once_counts_once(user: User, settings: Any) -> None:
+    settings.SAME_TEXT_A_DAY = 1
+    send(user)
+    assert at_once(*[lambda: answer(lambda: send(user)) for _ in range(THREADS)]) == ["accepted"] * THREADS
+    assert (SameText.objects.get().texts, Conversation.objects.get().last_seq) == (1, THREADS + 1)
 
 
 @committed

@@ -95,17 +95,43 @@ def test_each_number_and_day_has_a_count_of_its_own(user: User) -> None:
         assert refused(person, 3, **options).code == "same_text"
 
 
+def test_a_person_counts_once_and_may_always_be_told_again(user: User) -> None:
+    for person in (1, 2, 1, 2, 2):
+        send(user, person)
+    assert refused(user, 3).code == "same_text"
+    assert send(user, 1).message.status == "queued"
+    assert SameText.objects.get().texts == 2
+
+
+def test_the_same_words_spread_over_an_organizations_numbers_are_refused(user: User, stranger: User) -> None:
+    """Ten times what one number may; what others send is none of it."""
+    team = [user, *(texting_user(user.organization) for _ in range(10))]
+    for place in range(20):
+        send(team[place // 2], place)
+    refusal = refused(team[10], 20)
+    assert (refusal.code, refusal.extra["limit"]) == ("same_text", 20)
+    assert "organization" in refusal.sentence
+    assert refused(team[0], 21).extra["limit"] == 2
+    for sender, person, body in ((team[0], 0, WORDS), (team[10], 0, WORDS), (team[10], 22, f"{WORDS} now")):
+        assert send(sender, person, body).message.status == "queued"
+    assert send(stranger, 0).message.status == "queued"
+
+
 def test_a_repeated_request_is_counted_once(user: User) -> None:
     for _ in range(4):
         send(user, 1, idempotency_key="k")
     assert SameText.objects.get().texts == 1
 
 
-def test_no_words_are_kept(user: User) -> None:
+def test_neither_words_nor_people_are_kept(user: User) -> None:
     send(user, 1)
-    row = SameText.objects.get()
-    assert "catalogue" not in str(row.__dict__).casefold()
+    send(user, 2)
+    send(user, 1, f"{WORDS} today")
+    row, other = SameText.objects.order_by("-texts")
+    assert not any(words in str(row.__dict__).casefold() for words in ("catalogue", "2065550001"))
     assert len(row.digest) == 64
+    assert [len(mark) for mark in row.people.split()] == [12, 12]
+    assert not set(row.people.split()) & set(other.people.split()), "nobody can be followed from text to text"
 
 
 def test_counts_are_dropped_after_two_days(user: User) -> None:
