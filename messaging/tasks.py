@@ -21,6 +21,7 @@ from messaging import (
     wakeups,
     watch,
 )
+from messaging.operations import minutes
 from messaging.relay import Relay
 from messaging.sweep import sweep
 from provisioning import heartbeats
@@ -108,9 +109,10 @@ def count_outcomes() -> None:
 
 @shared_task(name="messaging.watch")
 def look_for_alerts() -> None:
-    """What needs a person: the relay, carriers, numbers."""
+    """What needs a person: the relay, carriers, numbers. And how they stand, for the operators' pictures."""
     now = clock.database_now()
     watch.look(now)
     receipt_alerts.clear_old(now)
     lateness.clear_old(now)
     health.forget(now)
+    minutes.note(now)

@@ -4,7 +4,7 @@ from messaging.models.carriers import CarrierAccount, SendingNumber
 from messaging.models.conversations import Conversation
 from messaging.models.counts import DailyCount, OrganizationDay, OutcomeDay, OutcomeDelta, SameText
 from messaging.models.exchanges import Exchange
-from messaging.models.health import CarrierBatch
+from messaging.models.health import CarrierBatch, RelayMinute
 from messaging.models.messages import Message
 from messaging.models.optouts import OptOut
 from messaging.models.pacing import BrandDay, CampaignPace
@@ -27,6 +27,7 @@ __all__ = [
     "OutcomeDay",
     "OutcomeDelta",
     "Receipt",
+    "RelayMinute",
     "SameText",
     "SendingNumber",
 ]

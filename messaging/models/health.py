@@ -1,4 +1,4 @@
-"""How a carrier account fares."""
+"""How carrier accounts and the relay fare."""
 
 from __future__ import annotations
 
@@ -38,3 +38,26 @@ class CarrierBatch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.carrier_account_id} {self.at}"
+
+
+class RelayMinute(models.Model):
+    """How the relay stood in one minute, noted by the watch for the operators' pictures and kept for a day. A
+    measurement: a minute that nobody noted is a gap in them."""
+
+    at = models.DateTimeField(primary_key=True, help_text=_("The minute’s beginning."))
+    waiting = models.PositiveIntegerField(help_text=_("Texts due and not gone, at most 10,001."))
+    oldest_seconds = models.PositiveIntegerField(help_text=_("How long the oldest of them has been due."))
+    receipt_seconds = models.FloatField(
+        null=True, help_text=_("Median between taken and receipt, of the last hour. None came: empty.")
+    )
+    unconfirmed = models.PositiveIntegerField(help_text=_("Texts of the day (UTC) whose outcome is unknown."))
+    orphans = models.PositiveIntegerField(help_text=_("Receipts without a text, at most 10,001."))
+    batches = models.PositiveBigIntegerField(help_text=_("Batches dispatched since processes began to count."))
+    batch_texts = models.PositiveBigIntegerField(help_text=_("Texts of these batches."))
+
+    class Meta:
+        verbose_name = _("minute of the relay")
+        verbose_name_plural = _("minutes of the relay")
+
+    def __str__(self) -> str:
+        return str(self.at)

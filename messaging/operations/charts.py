@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from messaging.charts import HEIGHT, LINES, TICKS, WIDTH, round_top
 from messaging.operations.figures import ANSWERS, Moment
+from messaging.operations.minutes import Look
 
 GAP: Final = 0.15
 """Of a column's place that stays empty."""
@@ -32,6 +37,51 @@ class Stack:
     line_scale: list[int]
     ticks: list[Moment]
     areas: list[Area]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A small picture of one thing over time: in `seconds`, or counted."""
+
+    title: str | Promise
+    path: str
+    top: int
+    latest: float | None
+    seconds: bool
+
+
+_DRAWN: Final[tuple[tuple[str, str | Promise, bool], ...]] = (
+    ("waiting", _("Texts waiting"), False),
+    ("oldest_seconds", _("Oldest text waiting"), True),
+    ("batch", _("Texts of a batch, on average"), False),
+    ("receipt_seconds", _("Receipt delay"), True),
+    ("unconfirmed", _("Outcome unknown today"), False),
+    ("orphans", _("Receipts without a text"), False),
+)
+
+
+def lines(looks: Sequence[Look]) -> list[Line]:
+    """A picture of each of what was noted."""
+    step = WIDTH / len(looks)
+    drawn = []
+    for name, title, in_seconds in _DRAWN:
+        values: list[float | None] = [getattr(look, name) for look in looks]
+        known = [value for value in values if value is not None]
+        top = round_top(math.ceil(max(known, default=0)))
+        drawn.append(Line(title, _broken_line(values, step, top), top, known[-1] if known else None, in_seconds))
+    return drawn
+
+
+def _broken_line(values: Sequence[float | None], step: float, top: int) -> str:
+    """Through what is known; a gap stays one."""
+    parts = []
+    before: float | None = None
+    for index, value in enumerate(values):
+        if value is not None:
+            place = f"{(index + 0.5) * step:.1f} {HEIGHT - value * HEIGHT / top:.1f}"
+            parts.append(f"L{place}" if before is not None else f"M{place}h.1")
+        before = value
+    return "".join(parts)
 
 
 def stack(moments: Sequence[Moment]) -> Stack:

@@ -84,15 +84,14 @@ class AccountHealth:
 
 def flow(now: datetime, span: timedelta, step: timedelta) -> list[Moment]:
     """What carriers answered, in steps (of whole minutes) up to now; a step without answers is zero."""
-    last = _step_of(now, step)
-    places = [last - step * place for place in range(int(span / step) - 1, -1, -1)]
+    begun = places(now, span, step)
     sums: dict[datetime, Counter[str]] = defaultdict(Counter)
     slowest: Counter[datetime] = Counter()
-    for row in _by_minute(places[0]):
-        place = _step_of(row["minute"], step)
+    for row in _by_minute(begun[0]):
+        place = step_of(row["minute"], step)
         sums[place].update({name: row[f"{name}_sum"] for name in (*ANSWERS, "milliseconds")})
         slowest[place] = max(slowest[place], row["slowest_most"])
-    return [_moment(place, sums[place], slowest[place]) for place in places]
+    return [_moment(place, sums[place], slowest[place]) for place in begun]
 
 
 def _moment(at: datetime, sums: Counter[str], slowest: int) -> Moment:
@@ -100,7 +99,14 @@ def _moment(at: datetime, sums: Counter[str], slowest: int) -> Moment:
     return Moment(at, answers, sums["milliseconds"], slowest)
 
 
-def _step_of(at: datetime, step: timedelta) -> datetime:
+def places(now: datetime, span: timedelta, step: timedelta) -> list[datetime]:
+    """The beginnings of the steps of a span that ends now."""
+    last = step_of(now, step)
+    return [last - step * place for place in range(int(span / step) - 1, -1, -1)]
+
+
+def step_of(at: datetime, step: timedelta) -> datetime:
+    """The beginning of the step that a moment is in."""
     seconds = int(step.total_seconds())
     return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, tz=UTC)
 

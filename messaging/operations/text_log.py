@@ -17,10 +17,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from messaging.models import CarrierAccount, Exchange, Message, Receipt
-from messaging.models.messages import Direction
+from messaging.models.messages import Direction, Status
 from provisioning.changes import Actor, record_target
 
 FOUND: Final = 20
+ASKED: Final = "asked"
 SHOWN: Final = 200
 """A text has few attempts and receipts; a carrier that repeats itself for ever does not fill the page."""
 
@@ -41,6 +42,15 @@ _FACTS: Final[tuple[tuple[str, str | Promise], ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The last attempt, where no answer to it was kept: its worker ended first, or waits for one still."""
+
+    attempt: int
+    sending_at: datetime
+    awaited: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TextLog:
     """One text without its words. Times are in order."""
 
@@ -49,6 +59,7 @@ class TextLog:
     history: list[tuple[datetime, str]]
     exchanges: list[Exchange]
     receipts: list[Receipt]
+    unanswered: Unanswered | None
 
 
 def masked(number: str) -> str:
@@ -83,14 +94,24 @@ def read(text: Message, actor: Actor) -> TextLog:
     """Everything about the text. The look is in its organization's audit log, or does not happen (call in atomic)."""
     record_target("text.log_read", actor, text, organization_id=text.organization_id)
     receipts = Receipt.objects.defer("raw").filter(message=text).select_related("carrier_account")
-    exchanges = Exchange.objects.filter(message=text).select_related("carrier_account")
+    found = Exchange.objects.filter(message=text).select_related("carrier_account")
+    exchanges = list(found.order_by("pk")[:SHOWN])
     return TextLog(
         text,
         masked(text.counterpart),
         _history(text),
-        list(exchanges.order_by("pk")[:SHOWN]),
+        exchanges,
         list(receipts.order_by("received_at", "pk")[:SHOWN]),
+        _unanswered(text, exchanges),
     )
+
+
+def _unanswered(text: Message, exchanges: Sequence[Exchange]) -> Unanswered | None:
+    """What stands in `sending_at` was committed just before the bytes went; questions are no attempts."""
+    answered = {exchange.attempt for exchange in exchanges if exchange.outcome != ASKED}
+    if text.sending_at is None or text.attempts in answered or len(exchanges) == SHOWN:
+        return None
+    return Unanswered(text.attempts, text.sending_at, text.status == Status.SENDING)
 
 
 def _history(text: Message) -> list[tuple[datetime, str]]:

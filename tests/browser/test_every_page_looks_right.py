@@ -88,7 +88,24 @@ def test_the_admin_of_a_provider_operator(sign_in: Callable[..., Page]) -> None:
     expect(page.get_by_role("link", name="Organizations").first).to_be_visible()
 
 
-def test_the_relay_pages_of_a_provider_operator(sign_in: Callable[..., Page]) -> None:
+A_DAY_OF_THE_RELAY = """
+from datetime import timedelta
+from messaging import clock
+from messaging.models import RelayMinute
+now = clock.database_now().replace(second=0, microsecond=0)
+RelayMinute.objects.bulk_create(
+    RelayMinute(
+        at=now - timedelta(minutes=minute), waiting=(minute * 37) % 900, oldest_seconds=(minute * 11) % 300,
+        receipt_seconds=None if minute % 40 < 5 else 0.4 + minute % 7, unconfirmed=minute // 300, orphans=minute % 4,
+        batches=(1500 - minute) * 10, batch_texts=(1500 - minute) * 300 + (minute % 9) * 7,
+    )
+    for minute in range(1, 1440) if not 20 < minute < 28
+)
+"""
+
+
+def test_the_relay_pages_of_a_provider_operator(hub: Hub, sign_in: Callable[..., Page]) -> None:
+    hub.manage("shell", "-c", A_DAY_OF_THE_RELAY)
     page = sign_in("Owen Castle")
     page.goto("/operations/?tables=1")
     shoot(page, "operations-figures")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -13,10 +16,21 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from compliance.models import AuditEvent
-from messaging import clock, watch
-from messaging.models import CarrierAccount, DailyCount, Message, OutcomeDay, Receipt, SendingNumber
+from messaging import clock, measurements, watch
+from messaging.models import (
+    CarrierAccount,
+    DailyCount,
+    Exchange,
+    Message,
+    OutcomeDay,
+    Receipt,
+    RelayMinute,
+    SendingNumber,
+)
 from messaging.models.messages import Status
-from messaging.operations import figures
+from messaging.operations import figures, minutes
+from messaging.operations.charts import lines
+from messaging.tasks import look_for_alerts
 from provisioning import heartbeats
 from provisioning.models import Alert, User
 from tests import factories
@@ -199,6 +213,30 @@ def test_the_log_of_a_text_shows_everything_but_words_and_the_whole_number(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("status", "said"), [(Status.UNCONFIRMED, "None was kept"), (Status.SENDING, "None is kept yet")]
+)
+def test_an_attempt_without_an_answer_says_when_it_was_handed_over(
+    operator: Client, account: CarrierAccount, user: User, now: Any, status: str, said: str
+) -> None:
+    at = now.replace(microsecond=123456)
+    text = text_of(user, now, status, carrier_account=account, attempts=2, sending_at=at)
+    path = reverse("operations_text", args=[text.pk])
+    Exchange.objects.create(message=text, carrier_account=account, attempt=1, at=now, outcome="not_taken")
+    Exchange.objects.create(message=text, carrier_account=account, attempt=2, at=now, outcome="asked")
+    page = shown(operator, path)
+    assert said in page
+    assert f"Sending was committed on {at:%-d %b %Y, %H:%M:%S}.123456 UTC" in page
+    Exchange.objects.create(message=text, carrier_account=account, attempt=2, at=now, outcome="unknown")
+    assert "Sending was committed" not in shown(operator, path)
+
+
+def test_a_text_that_never_left_has_no_attempt(operator: Client, user: User, now: Any) -> None:
+    page = shown(operator, reverse("operations_text", args=[text_of(user, now, Status.QUEUED).pk]))
+    assert "Nothing was handed to a carrier" in page
+    assert "Sending was committed" not in page
+
+
 def test_a_look_that_can_not_be_recorded_shows_nothing(user: User, now: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from compliance import audit
 
@@ -261,7 +299,7 @@ def queries(operator: Client, path: str) -> int:
     return len(found)
 
 
-@pytest.mark.parametrize(("path", "most"), [("/operations/", 21), ("/operations/numbers/", 9)])
+@pytest.mark.parametrize(("path", "most"), [("/operations/", 23), ("/operations/numbers/", 9)])
 def test_what_a_page_asks_the_database_does_not_grow_with_what_it_shows(
     operator: Client, account: CarrierAccount, user: User, now: Any, path: str, most: int
 ) -> None:
@@ -288,6 +326,72 @@ def test_counts_end_where_looking_on_would_cost_more(
     assert figures.queue(now).waiting == 3
     assert figures.orphans() == 3
     assert "2+" in shown(operator, "/operations/")
+
+
+# How the relay stood
+
+
+def noted(at: Any, **values: Any) -> RelayMinute:
+    zero = {"waiting": 0, "oldest_seconds": 0, "unconfirmed": 0, "orphans": 0, "batches": 0, "batch_texts": 0}
+    return RelayMinute.objects.create(at=at.replace(second=0, microsecond=0), **{**zero, **values})
+
+
+def test_the_watch_notes_each_minute_once_and_forgets_it_after_a_day(
+    account: CarrierAccount, user: User, now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text_of(user, now - timedelta(minutes=3), Status.QUEUED)
+    with_log(text_of(user, now, Status.DELIVERED, sent_at=now - timedelta(seconds=8)), account, now)
+    Receipt.objects.create(carrier_account=account, event_at=now, received_at=now, fingerprint="g", raw="")
+    OutcomeDay.objects.create(organization=user.organization, day=now.date(), status="unconfirmed", texts=7)
+    monkeypatch.setattr(minutes, "_batches_so_far", lambda: (4, 100))
+    noted(now - timedelta(hours=25))
+    for _beat in range(2):
+        look_for_alerts()
+    row = RelayMinute.objects.get()
+    assert (row.waiting, row.oldest_seconds // 60, row.receipt_seconds) == (1, 3, 8.0)
+    assert (row.unconfirmed, row.orphans, row.batches, row.batch_texts) == (7, 1, 4, 100)
+
+
+def test_batches_are_read_off_what_processes_counted(tmp_path: Any, settings: Any) -> None:
+    settings.METRICS_DIR = tmp_path / "none"
+    assert minutes._batches_so_far() == (0, 0)
+    settings.METRICS_DIR = tmp_path
+    count = "import sys; from messaging import measurements as m; [m.observe_batch('North', n) for n in (20, 4)]"
+    environment = {**os.environ, measurements.FOLDER: str(tmp_path), "DJANGO_SETTINGS_MODULE": "texting_hub.settings"}
+    subprocess.run([sys.executable, "-c", count], env=environment, check=True)
+    assert minutes._batches_so_far() == (2, 24)
+
+
+def test_a_step_shows_the_most_of_its_minutes_and_a_gap_where_nobody_looked(now: Any) -> None:
+    begin = figures.step_of(now, figures.QUARTER) - figures.QUARTER
+    for minute, waiting, batches, texts in ((0, 5, 10, 100), (1, 9, 14, 140), (2, 0, 15, 190), (3, 0, 1, 7)):
+        noted(begin + timedelta(minutes=minute), waiting=waiting, batches=batches, batch_texts=texts)
+    hour = minutes.course(now, figures.HOUR, figures.MINUTE)
+    assert [(look.waiting, look.batch) for look in minutes.noted(hour)] == [(5, None), (9, 10), (0, 50), (0, None)]
+    (quarter,) = minutes.noted(minutes.course(now, figures.DAY, figures.QUARTER))
+    assert (quarter.at, quarter.waiting, quarter.batch, quarter.receipt_seconds) == (begin, 9, 18, None)
+
+
+def test_a_picture_is_a_line_with_gaps() -> None:
+    looks = [
+        minutes.Look(clock.database_now(), waiting=waiting, receipt_seconds=0.5 if waiting else None)
+        for waiting in (4, 2, None, 0)
+    ]
+    waiting, _oldest, batch, receipts, *_others = lines(looks)
+    assert (waiting.path, waiting.top, waiting.latest) == ("M125.0 0.0h.1L375.0 200.0M875.0 400.0h.1", 4, 0)
+    assert (receipts.path, receipts.latest) == ("M125.0 350.0h.1L375.0 350.0", 0.5)
+    assert (batch.path, batch.latest) == ("", None)
+
+
+def test_the_relay_page_draws_how_the_relay_stood(operator: Client, account: CarrierAccount, now: Any) -> None:
+    assert "Nothing was noted yet" in shown(operator, "/operations/")
+    cache.clear()
+    noted(now - timedelta(minutes=2), waiting=10_001, batches=1, batch_texts=1)
+    noted(now - timedelta(minutes=1), waiting=1234, oldest_seconds=600, receipt_seconds=2.5, batches=3, batch_texts=26)
+    page = shown(operator, "/operations/?tables=1")
+    for said in ("1,234", "10,000+", "12.5", "10 min", "2.5 s", "Noted once a minute", "last 24 hours"):
+        assert said in page
+    assert "Nothing was noted yet" not in page
 
 
 @pytest.mark.parametrize("role", ["full_admin", "compliance_officer", "user"])

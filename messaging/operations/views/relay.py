@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET
 
 from messaging import clock, health
 from messaging.models.messages import Status
-from messaging.operations import figures
-from messaging.operations.charts import stack
+from messaging.operations import figures, minutes
+from messaging.operations.charts import lines, stack
 from provisioning.roles import Permission, requires
 
 
@@ -26,16 +26,18 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def context() -> dict[str, Any]:
-    """Everything on the page: at most fifteen queries, and one for each account that is being drained."""
+    """Everything on the page: at most seventeen queries, and one for each account that is being drained."""
     now = clock.database_now()
     hour, day, queue = figures.flow(now, figures.HOUR, figures.MINUTE), figures.day_flow(now), figures.queue(now)
     delay, delays = health.receipt_delays(now)
     outcomes = figures.outcomes_today(now)
+    looks = {"hour": minutes.course(now, figures.HOUR, figures.MINUTE), "day": minutes.day_course(now)}
     return {
         "now": now,
         "queue": queue,
         "delay": delay,
         "charts": [("hour", stack(hour), hour), ("day", stack(day), day)],
+        "courses": [(name, lines(found), found, minutes.noted(found)) for name, found in looks.items()],
         "outcomes": [
             (Status(status).label, reason, texts, share) for status, reason, texts, share in _shares(outcomes)
         ],
