@@ -36,6 +36,8 @@ MINUTE_SECONDS: Final = 60
 REMEMBERED_SECONDS: Final = MINUTE_SECONDS + 1
 """From the beginning of a second until all of it is a minute ago."""
 _GRAIN: Final = 1e-9
+OVERTAKEN_BY: Final = timedelta(seconds=10)
+"""A worker reads the clock, and waits for a row: another one may be ahead by so much. More: a clock was set back."""
 
 
 class Sharing(NamedTuple):
@@ -206,11 +208,10 @@ class Paces:
 
     def write(self) -> None:
         """Put down what was taken."""
-        now = self.now
-        _WRITE_ACCOUNTS.write([(pk, bucket.tokens, now) for pk, bucket in self.accounts.items()])
+        _WRITE_ACCOUNTS.write([(pk, bucket.tokens, bucket.now) for pk, bucket in self.accounts.items()])
         _WRITE_BRANDS.write([(pk, day.taken) for pk, day in self.brands.items() if day.taken])
         _WRITE_CAMPAIGNS.write(
-            [(pk, kept.bucket.tokens, now, kept.spelled()) for pk, kept in self.campaigns.items()]
+            [(pk, kept.bucket.tokens, kept.now, kept.spelled()) for pk, kept in self.campaigns.items()]
         )  # fmt: skip
 
 
@@ -236,11 +237,16 @@ def locked(sharings: Iterable[Sharing], now: datetime) -> Paces:
 
 
 def _bucket(tokens: float, at: datetime | None, a_second: float, most: float, now: datetime) -> Bucket:
-    """The bucket as it is now; full when it was never used. A clock that went back adds nothing."""
+    """The bucket as it is now; full when it was never used.
+
+    A clock that went back adds nothing, and neither does a worker that read it before another one did who was faster:
+    the bucket stays filled up to the later time, or the next one would fill it for that while again.
+    """
     if at is None:
         return Bucket(most, a_second, now)
     gained = max(0.0, (now - at).total_seconds()) * a_second
-    return Bucket(min(most, tokens + gained), a_second, now)
+    overtaken = now < at <= now + OVERTAKEN_BY
+    return Bucket(min(most, tokens + gained), a_second, at if overtaken else now)
 
 
 def _days(limits: dict[uuid.UUID, int], now: datetime) -> dict[uuid.UUID, Day]:
@@ -249,7 +255,8 @@ def _days(limits: dict[uuid.UUID, int], now: datetime) -> dict[uuid.UUID, Day]:
     if len(rows) < len(limits):
         _MAKE_BRANDS.run(ids=limits, today=today)
         rows = _LOCK_BRANDS.rows(ids=limits)
-    over = {pk for pk, day, _segments in rows if day != today}
+    # A later day was begun by a worker that was faster: it stays.
+    over = {pk for pk, day, _segments in rows if day < today}
     if over:
         _BEGIN_DAY.run(ids=over, today=today)
     return {pk: Day(limits[pk] - (0 if pk in over else segments), now) for pk, _day, segments in rows}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from messaging import paces
 from messaging.models import BrandDay, CampaignPace, CarrierAccount, Message, SendingNumber
 from messaging.models.messages import Kind
+from messaging.paces import Sharing
 from messaging.relay import Relay, run
 from messaging.sweep import find_forgotten, sweep
 from provisioning.models import Brand, Campaign, User
@@ -370,3 +371,47 @@ def test_an_edited_limit_counts_at_once(
     clock.forward(2)
     run(clock)
     assert len(carrier.taken) == 3
+
+
+@pytest.mark.parametrize("model", [CarrierAccount, Campaign])
+def test_a_worker_that_read_the_clock_before_a_faster_one_fills_nothing_twice(user: User, model: Any) -> None:
+    """It waits for the row, and then is the one who writes it: not back to a time that was used already."""
+    number = SendingNumber.objects.select_related("number").get(number__user=user)
+    account, campaign = number.carrier_account_id, number.number.campaign_id
+    if model is CarrierAccount:
+        sharing = Sharing(account, 10.0, None, None, None, None)
+    else:
+        sharing = Sharing(account, None, campaign, 600, None, None)
+    went = 0
+    for seconds in (0.0, 2.0, 1.0, 2.0, 1.0, 2.0):
+        shared = paces.locked([sharing], NOW + timedelta(seconds=seconds))
+        while shared.may_go(sharing, 1):
+            went += 1
+        shared.write()
+    assert went <= 10 + 2 * 10
+
+
+def test_a_clock_that_was_set_back_stops_no_account(user: User) -> None:
+    account = SendingNumber.objects.get(number__user=user).carrier_account_id
+    sharing = Sharing(account, 10.0, None, None, None, None)
+    for seconds in (3600.0, 0.0, 1.0):
+        shared = paces.locked([sharing], NOW + timedelta(seconds=seconds))
+        while shared.may_go(sharing, 1):
+            pass
+        shared.write()
+    assert paces.locked([sharing], NOW + timedelta(seconds=2)).may_go(sharing, 1)
+
+
+def test_a_day_that_a_faster_worker_began_goes_on(user: User) -> None:
+    campaign = Campaign.objects.select_related("brand").get(organization=user.organization)
+    account = SendingNumber.objects.get(number__user=user).carrier_account_id
+    sharing = Sharing(account, None, None, None, campaign.brand_id, 10)
+    midnight = paces.next_day(NOW)
+    moment = timedelta(milliseconds=10)
+    went = 0
+    for now in (midnight + moment, midnight - moment, midnight + 2 * moment):
+        shared = paces.locked([sharing], now)
+        while shared.may_go(sharing, 1):
+            went += 1
+        shared.write()
+    assert went == 10

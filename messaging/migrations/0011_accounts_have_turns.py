@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0007_one_automatic_reply'),
+        ('messaging', '0010_relay_minutes'),
     ]
 
     operations = [
