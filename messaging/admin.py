@@ -67,7 +67,13 @@ class CarrierAccountForm(CredentialsForm):
 
     class Meta:
         model = CarrierAccount
-        fields = ("name", "carrier", "base_url", "paused", "texts_a_second", "answers_keywords")
+        fields = ("name", "carrier", "base_url", "texts_a_second", "answers_keywords")
+        help_texts = {
+            "paused": gettext_lazy(
+                "Nothing goes out, and texts fail when they have waited for 24 hours. "
+                "An account is paused and resumed on its page under Provider > Relay."
+            ),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,7 +98,7 @@ class CarrierAccountAdmin(RecordedAdmin):
     form = CarrierAccountForm
     secret_fields = ("credentials",)
     fixed_fields = ("carrier",)
-    readonly_fields = ("webhook_address", "has_credentials", "rejected_webhooks", "draining_since")
+    readonly_fields = ("paused", "webhook_address", "has_credentials", "rejected_webhooks", "draining_since")
     list_display = ("name", "carrier", "base_url", "paused", "draining_since", "rejected_webhooks")
     search_fields = ("name",)
 
@@ -119,11 +125,24 @@ def _ask_new_carrier(moved: Iterable[SendingNumber]) -> None:
         ask_capability(ids, clock.database_now())
 
 
+class SendingNumberForm(AnyModelForm):
+    """`paused` is only shown: a page opened before a pause would end it, and nobody is asked for a reason here."""
+
+    class Meta:
+        model = SendingNumber
+        fields = ("carrier_account", "texts_a_minute", "burst", "texts_a_day")
+        help_texts = {
+            "paused": gettext_lazy("A number is paused, with a reason, and resumed under Provider > Numbers."),
+        }
+
+
 class SendingNumberInline(Inline):
     """The carrier a number sends through, and how fast. Left empty, a Calling Plan number is connected in a moment."""
 
     model = SendingNumber
+    form = SendingNumberForm
     fields = ("carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")
+    readonly_fields = ("paused",)
     extra = 1
     max_num = 1
     can_delete = False
@@ -143,10 +162,11 @@ class TextingNumberAdmin(PhoneNumberAdmin):
 
 @admin.register(SendingNumber)
 class SendingNumberAdmin(RecordedAdmin):
-    """Pace, limits and pause. Rows are made with their phone number."""
+    """Pace and limits. Rows are made with their phone number."""
 
+    form = SendingNumberForm
     fields = ("number", "organization", "carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")
-    readonly_fields = ("number", "organization")
+    readonly_fields = ("number", "organization", "paused")
     list_display = ("number", "organization", "carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")
     list_filter = ("paused", "carrier_account")
     list_select_related = ("number", "organization", "carrier_account")

@@ -3,6 +3,8 @@
 - Nothing is deleted that messages, holds or audit events point to: no delete permission, no delete action.
 - Every write is recorded (admin.<model>_<added|changed|removed>) with the fields that changed, in its own transaction
   (Django's change view is atomic). A field that holds a secret says "replaced", never its value.
+- Only columns that the operator changed are written: a form is of the moment when its page was opened, and must not
+  take back what others did since (a pause, the relay's own columns).
 - No admin shows a message body: Message, Conversation and Receipt are registered nowhere.
 """
 
@@ -95,22 +97,38 @@ class RecordedAdmin(ModelAdmin):
         fields = list(super().get_fields(request, obj))
         return [*self.fixed_fields, *(name for name in fields if name not in self.fixed_fields)]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row, which remembers what it was read as: what differs when it is saved is what the form changed."""
+        row: Any = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.as_read = columns(row)
+        return row
+
     def save_model(self, request: HttpRequest, obj: Any, form: AnyModelForm, change: bool) -> None:
-        before = snapshot(type(obj)._default_manager.get(pk=obj.pk)) if change else {}
-        super().save_model(request, obj, form, change)
+        if not change:
+            super().save_model(request, obj, form, change)
+            self.record_write(request, obj, {}, replaced=_replaced(form, self.secret_fields))
+            return
+        before = snapshot(type(obj)._default_manager.get(pk=obj.pk))
+        obj.save(update_fields=[name for name, value in columns(obj).items() if value != obj.as_read[name]])
         self.record_write(request, obj, before, replaced=_replaced(form, self.secret_fields))
 
     def save_formset(
         self, request: HttpRequest, form: AnyModelForm, formset: BaseModelFormSet[Any, Any], change: bool
     ) -> None:
         """Rows inside a row (a calling plan, a sending number): each is recorded by itself."""
-        kept = {row.pk: snapshot(row) for row in formset.get_queryset()}
+        known = [row.pk for row in formset.get_queryset()]  # these rows bear the form's values by now
+        kept = {row.pk: snapshot(row) for row in formset.model._default_manager.filter(pk__in=known)}
         for removed in formset.deleted_forms:
             self.record_removal(request, removed.instance, kept[removed.instance.pk])
-        super().save_formset(request, form, formset, change)
+        formset.save(commit=False)
+        for removed in formset.deleted_objects:
+            removed.delete()
         for row in formset.new_objects:
+            row.save()
             self.record_write(request, row, {})
-        for row, _fields in formset.changed_objects:
+        for row, fields in formset.changed_objects:
+            row.save(update_fields=fields)
             self.record_write(request, row, kept[row.pk])
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
@@ -157,6 +175,11 @@ class ReadOnlyAdmin(RecordedAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def columns(row: models.Model) -> dict[str, Any]:
+    """The row's own columns as they are on the instance."""
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 
 def snapshot(row: models.Model) -> Snapshot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from compliance.models import AuditEvent
+from messaging import routing
+from messaging.admin import SendingNumberAdmin
 from messaging.models import CarrierAccount, SendingNumber
 from provisioning import vault
+from provisioning.changes import Actor
 from provisioning.models import Campaign, Mail, Organization, PhoneNumber, RoleAssignment, User
 from tests import factories
 
@@ -317,11 +321,71 @@ def test_carrier_credentials_are_sealed_and_never_shown_again(browser: Any) -> N
 def test_credentials_left_empty_stay_as_they_are(browser: Any) -> None:
     add(browser, "messaging_carrieraccount", **ACCOUNT, credentials=SECRET)
     account = CarrierAccount.objects.get()
-    change(browser, "messaging_carrieraccount", account, **{**ACCOUNT, "paused": "on"}, credentials="")
+    change(browser, "messaging_carrieraccount", account, **{**ACCOUNT, "texts_a_second": "5"}, credentials="")
     account.refresh_from_db()
-    assert account.paused
+    assert account.texts_a_second == 5
     assert vault.unseal(account.sealed_credentials) == json.loads(SECRET)
-    assert recorded("admin.carrieraccount_changed").after == {"paused": True}
+    assert recorded("admin.carrieraccount_changed").after == {"texts_a_second": "5.0"}
+
+
+def test_new_credentials_replace_the_stored_ones(browser: Any) -> None:
+    add(browser, "messaging_carrieraccount", **ACCOUNT, credentials=SECRET)
+    account = CarrierAccount.objects.get()
+    newer = json.dumps({**json.loads(SECRET), "api_key": "newer-key"})
+    change(browser, "messaging_carrieraccount", account, **ACCOUNT, credentials=newer)
+    account.refresh_from_db()
+    assert vault.unseal(account.sealed_credentials) == json.loads(newer)
+    assert recorded("admin.carrieraccount_changed").after == {"credentials": "replaced"}
+
+
+PACE = {"texts_a_minute": "12.0", "burst": "6", "texts_a_day": "1000"}
+
+
+def of_sending(values: dict[str, Any]) -> dict[str, Any]:
+    """As fields of the sending number on its number's page."""
+    return {f"sending-0-{name}": value for name, value in values.items()}
+
+
+def test_a_page_opened_before_a_pause_does_not_end_it(browser: Any, user: User, operator: User) -> None:
+    """Whoever paused said why; a form with a box that was empty then knows nothing of it."""
+    number, account = SendingNumber.objects.get(), CarrierAccount.objects.get()
+    for page in (
+        browser.get(reverse("admin:messaging_carrieraccount_change", args=[account.pk])),
+        browser.get(reverse("admin:messaging_sendingnumber_change", args=[number.pk])),
+        browser.get(reverse("admin:provisioning_phonenumber_change", args=[number.pk])),
+    ):
+        assert 'paused"' not in "".join(re.findall(r"<input[^>]*>", page.content.decode()))
+        assert re.search("Provider (>|&gt;) (Relay|Numbers)", page.content.decode())
+    routing.pause(account, Actor.of_user(operator, via="portal"))
+    routing.pause_number(number, Actor.of_user(operator, via="portal"), "spam")
+    change(browser, "messaging_carrieraccount", account, **ACCOUNT, credentials=SECRET)
+    change(browser, "messaging_sendingnumber", number, carrier_account=account.pk, **PACE)
+    inside = of_sending({"number": number.pk, "carrier_account": account.pk, **PACE, "burst": "7"})
+    counted = {"sending-TOTAL_FORMS": 1, "sending-INITIAL_FORMS": 1}
+    kept = {"source": "cisco_calling_plan", "capability": "capable", "active": "on", "user": user.pk,
+            "location": user.location_id, "campaign": number.number.campaign_id}  # fmt: skip
+    assert change(browser, "provisioning_phonenumber", number, **kept, **inside, **counted).status_code == 302
+    number.refresh_from_db(), account.refresh_from_db()
+    assert (account.paused, account.name) == (True, "Main carrier")
+    assert (number.paused, number.texts_a_minute, number.burst) == (True, 12, 7)
+    told = AuditEvent.objects.filter(action="admin.sendingnumber_changed").order_by("sequence")
+    assert [event.after for event in told] == [{"texts_a_minute": "12.0"}, {"burst": 7}]
+
+
+def test_only_what_the_operator_changed_is_written(browser: Any, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The relay writes to the same rows: what it wrote since the page read them stays."""
+    number = SendingNumber.objects.get()
+    meanwhile = {"paused": True, "next_due_at": factories.NOW, "tokens": 0.5, "texts_a_day": 7}
+    read = SendingNumberAdmin.save_form
+
+    def save_form(*arguments: Any, **options: Any) -> Any:
+        SendingNumber.objects.update(**meanwhile)
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(SendingNumberAdmin, "save_form", save_form)
+    change(browser, "messaging_sendingnumber", number, carrier_account=number.carrier_account_id, **PACE)
+    found = SendingNumber.objects.values(*meanwhile, "texts_a_minute").get()
+    assert found == {**meanwhile, "texts_a_minute": 12}
 
 
 @pytest.mark.parametrize("typed", ["very-secret-key", '["very-secret-key"]', '{"api_key": 5, "x": "very-secret-key"}'])
