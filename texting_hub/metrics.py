@@ -97,7 +97,8 @@ def _gauges(now: datetime) -> Iterator[Metric]:
     unknown = sum(texts for status, _reason, texts in figures.outcomes_today(now) if status == "unconfirmed")
     yield _one("hub_texts_unconfirmed_today", "Texts accepted today (UTC) whose outcome is unknown.", unknown)
     yield _one("hub_receipts_orphaned", "Receipts that no text is known for; at most 10,001.", figures.orphans())
-    due = SendingNumber.objects.filter(next_due_at__lte=now)[: figures.MOST + 1].count()
+    moving = SendingNumber.objects.filter(paused=False, carrier_account__paused=False)
+    due = moving.filter(next_due_at__lte=now)[: figures.MOST + 1].count()
     yield _one("hub_numbers_due", "Numbers that the relay should look at now; at most 10,001.", due)
     yield from _heartbeats()
 

@@ -19,7 +19,7 @@ from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 
 from messaging import clock, measurements
-from messaging.models import CarrierAccount
+from messaging.models import CarrierAccount, SendingNumber
 from messaging.models.messages import Status
 from messaging.operations import figures
 from provisioning import heartbeats
@@ -174,6 +174,17 @@ def test_what_stands_in_the_database_is_read_when_asked(client: Client, user: Us
     body = client.get("/metrics").content.decode()
     assert MARKER not in body
     assert PERSON not in body
+
+
+@pytest.mark.django_db
+def test_numbers_that_are_paused_or_whose_account_is_are_nothing_to_look_at(client: Client, user: User) -> None:
+    """Or the figure would never come back to zero, whatever the relay does."""
+    SendingNumber.objects.update(next_due_at=clock.database_now() - timedelta(minutes=1))
+    assert read(client)["hub_numbers_due", ()] == 1
+    for rows in (SendingNumber.objects, CarrierAccount.objects):
+        rows.update(paused=True)
+        assert read(client)["hub_numbers_due", ()] == 0
+        rows.update(paused=False)
 
 
 @pytest.mark.django_db
