@@ -46,12 +46,12 @@ class Planned:
         return [fixed if at is None else values[at] for at, fixed in pairs]
 
     def _prepare(self) -> None:
-        """Not by Django's cursor: it is no query of the page, and happens once."""
+        """Not by Django's cursor: it is no query of the page, and happens once. Errors are Django's all the same."""
         raw = connection.connection
         known = _known.setdefault(raw, set())
         if self._name in known:
             return
-        with raw.cursor() as cursor:
+        with connection.wrap_database_errors, raw.cursor() as cursor:
             places = [
                 _Place(at) if at is not None else fixed for at, fixed in zip(self._order, self._fixed, strict=True)
             ]

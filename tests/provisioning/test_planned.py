@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from provisioning.models import User
 from provisioning.planned import Planned, plan_anew
@@ -53,6 +54,19 @@ def test_a_statement_without_values() -> None:
     factories.UserFactory()
     planned = Planned("SELECT COUNT(*) > 0 FROM provisioning_user WHERE license = %s", [None], ["professional"])
     assert [bool(row[0]) for row in answers(planned)] == [True]
+
+
+@only_postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_ended_before_the_plan_was_made_is_djangos_error() -> None:
+    """Whoever answers 503 when the database is away, or tries again, knows no driver's errors."""
+    planned = Planned("SELECT email FROM provisioning_user WHERE email = %s AND 23 = 23", [0], [None])
+    connection.ensure_connection()
+    other = connection.copy()
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+    with contextlib.closing(connection), pytest.raises(OperationalError):
+        answers(planned, "ann@example.com")
 
 
 @only_postgres
