@@ -26,6 +26,7 @@ from messaging.relay import Relay
 from messaging.sweep import sweep
 from provisioning import heartbeats
 from provisioning.number_capability import REFRESH_TASK, looking, wake_refresh
+from provisioning.sweeping import Sweep
 
 SOON: Final = timedelta(seconds=5)
 """The sweep comes as often; what is due earlier has a wake-up of its own."""
@@ -64,7 +65,7 @@ def relay_due() -> None:
             wakeups.wake_relay_in(delay)
 
 
-@shared_task(name="messaging.relay_sweep")
+@shared_task(name="messaging.relay_sweep", base=Sweep)
 def relay_sweep() -> None:
     """Find what was left behind, and send it if there is anything to send: whatever became of its wake-up.
 

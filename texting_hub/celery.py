@@ -28,11 +28,7 @@ ROUTES = {
 }
 
 BEAT = {
-    "relay sweep: what a lost wake-up left": {
-        "task": "messaging.relay_sweep",
-        "schedule": 5.0,
-        "options": {"expires": 10},
-    },
+    "relay sweep: what a lost wake-up left": {"task": "messaging.relay_sweep", "schedule": 5.0},
     "whether numbers can text, as carriers report it": {"task": "messaging.refresh_capabilities", "schedule": 120.0},
     "receipts whose message was not there yet": {"task": "messaging.match_orphans", "schedule": 60.0},
     "what Overview draws": {"task": "messaging.count_outcomes", "schedule": 60.0},
@@ -40,30 +36,19 @@ BEAT = {
     "alerts of the house, and the mail of all": {"task": "provisioning.watch", "schedule": 60.0},
     "late purges": {"task": "compliance.watch_purges", "schedule": 900.0},
     "the audit log, every night": {"task": "compliance.watch_audit_log", "schedule": crontab(hour=3, minute=30)},
-    "registrations without an answer": {
-        "task": "provisioning.reconcile_registrations",
-        "schedule": 10.0,
-        "options": {"expires": 20},
-    },
+    "registrations without an answer": {"task": "provisioning.reconcile_registrations", "schedule": 10.0},
     "campaigns to be renewed": {"task": "provisioning.watch_renewals", "schedule": crontab(minute=35)},
     "imports of users of 30 days ago": {"task": "provisioning.remove_old_imports", "schedule": crontab(minute=20)},
     "exports whose worker vanished": {"task": "compliance.resume_exports", "schedule": 15.0},
     "exports past their end": {"task": "compliance.expire_exports", "schedule": crontab(minute=15)},
     "purges whose worker vanished": {"task": "compliance.resume_purges", "schedule": 600.0},
-    "mail that waits: lost wake-ups, later tries": {
-        "task": "provisioning.send_mail",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "tasks whose wake-up or worker was lost": {
-        "task": "provisioning.resume_tasks",
-        "schedule": 10.0,
-        "options": {"expires": 10},
-    },
+    "mail that waits: lost wake-ups, later tries": {"task": "provisioning.send_mail", "schedule": 30.0},
+    "tasks whose wake-up or worker was lost": {"task": "provisioning.resume_tasks", "schedule": 10.0},
     "tasks that ended 30 days ago": {"task": "provisioning.remove_old_tasks", "schedule": crontab(hour=4, minute=0)},
     "sessions past their end": {"task": "provisioning.clear_sessions", "schedule": crontab(hour=3, minute=30)},
     "nightly purge": {"task": "compliance.purge_messages", "schedule": crontab(hour=2, minute=0)},
 }
+"""None of them expires: machines' clocks differ. What comes every few seconds is a Sweep (provisioning/sweeping.py)."""
 
 
 def broker_url(redis_url: str) -> str:

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from provisioning import clock
 from provisioning.registration import renewals, submissions
+from provisioning.sweeping import Sweep
 
 
 @shared_task(name="provisioning.submit_registration")
@@ -14,7 +15,7 @@ def submit_registration(submission_id: str) -> None:
     submissions.send(submission_id)
 
 
-@shared_task(name="provisioning.reconcile_registrations")
+@shared_task(name="provisioning.reconcile_registrations", base=Sweep)
 def reconcile_registrations() -> None:
     """What a lost wake-up left, what has no answer; campaigns whose end has come."""
     submissions.sweep()

@@ -8,6 +8,7 @@ from celery import shared_task
 
 from provisioning import task_engine, task_line, task_requests
 from provisioning.clock import database_now
+from provisioning.sweeping import Sweep
 
 
 @shared_task(name=task_line.RUN_TASK)
@@ -16,7 +17,7 @@ def run_task(task_id: str, ticket: str | None = None) -> None:
     task_engine.run(UUID(task_id), UUID(ticket) if ticket else None)
 
 
-@shared_task(name="provisioning.resume_tasks")
+@shared_task(name="provisioning.resume_tasks", base=Sweep)
 def resume_tasks() -> None:
     """Tasks whose wake-up or worker was lost."""
     task_line.sweep(database_now())

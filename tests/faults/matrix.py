@@ -143,6 +143,12 @@ ROWS = (
         "Sent",
     ),
     Row(
+        "worker_off_beats_clock",
+        "The relay's Celery worker 10 minutes off beat's clock, both ways, and no wake-up",
+        "Beat's sweeps do not expire by anybody's clock: they find it",
+        "Queued, then Sent",
+    ),
+    Row(
         "restart_with_a_queue",
         "Two workers in a row killed with 2,000 texts queued",
         "What was on the wire is unknown, the rest goes once and in order",

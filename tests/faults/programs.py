@@ -84,9 +84,8 @@ def web(options: dict[str, Any]) -> None:
 
 
 def _celery(options: dict[str, Any]) -> Any:
-    celery.app.conf.beat_schedule = {
-        "sweep": {"task": "messaging.relay_sweep", "schedule": 0.5, "options": {"expires": 10}}
-    }
+    (sweep_entry,) = (entry for entry in celery.BEAT.values() if entry["task"] == "messaging.relay_sweep")
+    celery.app.conf.beat_schedule = {"sweep": {**sweep_entry, "schedule": 0.5}}
     return celery.app
 
 

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -31,9 +32,9 @@ def broker(house: House) -> Iterator[Broker]:
     made.close()
 
 
-def worker(house: House) -> Process:
+def worker(house: House, **options: Any) -> Process:
     """A Celery worker of the relay's queue, once it takes tasks."""
-    process = house.start("celery worker")
+    process = house.start("celery worker", **options)
     until(lambda: " ready." in process.log.read_text(), "the worker is ready", process.log)
     return process
 
@@ -128,4 +129,21 @@ def test_two_beats(house: House, broker: Broker) -> None:
     house.all_become(texts, "sent")
     for beat in beats:
         until(lambda beat=beat: beat.log.read_text().count("Sending due task") >= 2, "both beat", beat.log)
+    check(house)
+
+
+SKEW = 600
+
+
+@row("worker_off_beats_clock")
+@pytest.mark.parametrize("skew", [SKEW, -SKEW])
+def test_worker_off_beats_clock(house: House, broker: Broker, skew: int) -> None:
+    """Nobody wakes the relay but beat, whose clock is right; the worker's is not, one way or the other."""
+    sender = Sender(house)
+    with redis.Redis.from_url(broker.url) as client:
+        client.set("relay:wake", b"1", ex=60)
+        house.start("celery beat")
+        worker(house, skew=skew)
+        text = sender.send("Hello")
+    house.becomes(text, "sent")
     check(house)
