@@ -28,9 +28,9 @@ from provisioning.models import User
 from provisioning.refusals import Refusal
 from tests import factories
 from tests.faults.carrier import receipt
-from tests.faults.points import AFTER_LEASE, AFTER_SENDING, BEFORE_COMMIT
+from tests.faults.points import AFTER_LEASE, AFTER_SENDING, BEFORE_COMMIT, IN_DISPATCH
 
-__all__ = ["AFTER_LEASE", "AFTER_SENDING", "BEFORE_COMMIT"]
+__all__ = ["AFTER_LEASE", "AFTER_SENDING", "BEFORE_COMMIT", "IN_DISPATCH"]
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS, CARRIER_TIMEOUT_SECONDS = 3, 1
@@ -119,10 +119,21 @@ class Process:
         os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        """SIGKILL, to its children, too; and wait until it is gone."""
+        children = self._children()
+        _killed(self.pid, *children)
         until(lambda: not self.lives, f"process {self.pid} ends")
+
+    def kill_children(self) -> None:
+        """Of a pool: those that do the work, and not who started them."""
+        children = self._children()
+        assert children, self.log.read_text()
+        _killed(*children)
+
+    def _children(self) -> list[int]:
+        with contextlib.suppress(OSError):
+            return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return []
 
     @property
     def lives(self) -> bool:
@@ -131,6 +142,12 @@ class Process:
         except ProcessLookupError:
             return False
         return True
+
+
+def _killed(*pids: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class CarrierProcess:

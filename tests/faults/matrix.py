@@ -45,6 +45,12 @@ ROWS = (
         "Outcome unknown; Delivered once the receipt comes",
     ),
     Row(
+        "pool_killed",
+        "Celery's pool as production runs it killed mid-batch, the child alone or the parent, too",
+        "What was on the wire is never resent; a new child, or worker, sends the rest",
+        "Outcome unknown; what was behind is Sent",
+    ),
+    Row(
         "paused_past_the_lease",
         "Worker stopped past its lease at any of these points, and resumed",
         "It lost the lease and sends nothing; an answer that it had still counts",
@@ -102,6 +108,12 @@ ROWS = (
         "Database connections ended mid-batch (SQLite: locked beyond the timeout)",
         "The worker keeps the answers, and writes them when the database is back",
         "Sending, then Sent",
+    ),
+    Row(
+        "database_lost_in_dispatch",
+        "Database connections ended inside the transaction of `sending` (SQLite: the worker killed there)",
+        "It is undone, and no byte has left: the lease runs out, and they are sent",
+        "Queued, then Sent",
     ),
     Row(
         "poison_row",

@@ -12,14 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from messaging import departures, leases, relay
+from messaging import departures, leases, policy, relay
 
 AFTER_LEASE = "after the lease"
+IN_DISPATCH = "in the transaction that commits sending"
 AFTER_SENDING = "after sending was committed"
 BEFORE_COMMIT = "before the outcome is committed"
 
 _PLACES: dict[str, tuple[Any, str, bool]] = {
     AFTER_LEASE: (leases, "take", True),
+    IN_DISPATCH: (policy, "judge", True),
     AFTER_SENDING: (departures, "dispatch", True),
     BEFORE_COMMIT: (relay, "settle", False),
 }

@@ -97,6 +97,12 @@ def celery_worker(options: dict[str, Any]) -> None:
     _celery(options).worker_main(["worker", *arguments, "--without-heartbeat", "-l", "INFO"])
 
 
+def celery_pool(options: dict[str, Any]) -> None:
+    """The same with the pool of production (docker-compose.yml): a parent that takes tasks, a child that works."""
+    arguments = ["-Q", "relay", "-n", f"{options['name']}@%h", "-c", "1", "--without-gossip", "--without-mingle"]
+    _celery(options).worker_main(["worker", *arguments, "-l", "INFO"])
+
+
 def celery_beat(options: dict[str, Any]) -> None:
     """Beat, with the relay's sweep alone, ten times as often."""
     schedule = Path(options["folder"]) / f"schedule-{options['name']}"
@@ -104,7 +110,8 @@ def celery_beat(options: dict[str, Any]) -> None:
 
 
 PROGRAMS = {
-    "relay": relay, "naive": naive, "web": web, "celery worker": celery_worker, "celery beat": celery_beat,
+    "relay": relay, "naive": naive, "web": web, "celery worker": celery_worker, "celery pool": celery_pool,
+    "celery beat": celery_beat,
 }  # fmt: skip
 
 

@@ -147,3 +147,30 @@ def test_worker_off_beats_clock(house: House, broker: Broker, skew: int) -> None
         text = sender.send("Hello")
     house.becomes(text, "sent")
     check(house)
+
+
+@row("pool_killed")
+@pytest.mark.parametrize("killed", ["child", "parent and child"])
+def test_pool_killed(house: House, broker: Broker, killed: str) -> None:
+    """While 20 texts are on the wire and a text waits behind each. The sweep finds what no task tells of any more."""
+    house.lease_seconds, house.carrier_timeout = 5, 2
+    (user,) = house.users(1)
+    for place in range(20):
+        house.carrier.script(f"{place}", "take, wait, answer")
+    texts = [house.write(user, f"{place}", f"+12065550{place:03d}") for place in range(20)]
+    behind = [house.write(user, f"behind {text.body}", text.counterpart) for text in texts]
+    house.start("celery beat")
+    pool = house.start("celery pool")
+    until(lambda: len(house.carrier.ledger()) == 20, "all are on the wire", pool.log)
+    if killed == "child":
+        pool.kill_children()
+    else:
+        pool.kill()
+        house.start("celery pool")
+    house.carrier.order("go_on")
+    assert set(house.statuses(texts)) == {"sending"}
+    house.all_become(behind, "sent")
+    assert set(house.statuses(texts)) == {"unconfirmed"}
+    check(house)
+    assert pool.lives == (killed == "child")
+    assert house.carrier.size() == 40

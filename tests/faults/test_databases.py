@@ -11,7 +11,7 @@ from messaging.models import Message
 from tests.faults import obstacles
 from tests.faults.broker import Broker
 from tests.faults.checker import check
-from tests.faults.house import BEFORE_COMMIT, House, Process, until
+from tests.faults.house import BEFORE_COMMIT, IN_DISPATCH, House, Process, until
 from tests.faults.matrix import row
 from tests.faults.sender import Sender
 
@@ -48,6 +48,25 @@ def test_database_lost_mid_batch(house: House, broker: Broker) -> None:
     house.all_become(texts, "sent")
     assert worker.lives
     check(house)
+
+
+@row("database_lost_in_dispatch")
+def test_database_lost_in_dispatch(house: House) -> None:
+    """All are leased and locked, and `sending` is not written yet. The worker that it happens to goes on by itself."""
+    (user,) = house.users(1)
+    texts = [house.write(user, f"{place}", f"+12065550{place:03d}") for place in range(20)]
+    worker = house.waiting_at(IN_DISPATCH)
+    if connection.vendor == "postgresql":
+        assert obstacles.end_connections() >= 1
+        worker.go_on(IN_DISPATCH)
+        says(worker, "OperationalError", "InterfaceError")
+        assert worker.lives
+    else:
+        worker.kill()
+    assert house.statuses(texts) == ["queued"] * 20
+    assert house.carrier.attempts() == []
+    check(house)
+    assert house.statuses(texts) == ["sent"] * 20
 
 
 def _lose(house: House, worker: Process) -> None:
