@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.faults.house import House, Nursery
+from tests.faults.results import fail_if_skipped
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -17,6 +18,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("slow_faults")]
     items[:] = [item for item in items if item not in long]
     config.hook.pytest_deselected(items=long)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    fail_if_skipped(report)
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""A plugin of pytest's that writes down what came of each row of the matrix, where FAULTS_RESULTS says."""
+"""A plugin of pytest's that writes down what came of each row of the matrix, where FAULTS_RESULTS says.
+
+What is skipped there, or in CI, has failed (conftest.py asks): nobody withstood a fault that was never done.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,16 @@ def pytest_sessionfinish() -> None:
     if path := os.environ.get("FAULTS_RESULTS"):
         ended = {name: [_worst(outcomes), _seconds[name]] for name, outcomes in _outcomes.items()}
         Path(path).write_text(json.dumps(ended))
+
+
+def must_run() -> bool:
+    return bool(os.environ.get("FAULTS_RESULTS") or os.environ.get("CI"))
+
+
+def fail_if_skipped(report: pytest.TestReport) -> None:
+    if report.skipped and must_run():
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"Not to be skipped here. {reason}"
 
 
 def _worst(outcomes: list[str]) -> str:

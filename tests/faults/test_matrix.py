@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults import matrix
-from tests.faults.results import rows_of
+from tests.faults.__main__ import unproven_rows
+from tests.faults.results import fail_if_skipped, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +32,27 @@ def test_a_result_is_told_of_the_row_that_it_belongs_to() -> None:
     assert rows_of("tests/faults/test_answers.py::test_the_outcome_is_unknown[garbage]") == ["garbage"]
     assert rows_of("tests/faults/test_workers.py::test_paused_past_the_lease[a-b-1-c]") == ["paused_past_the_lease"]
     assert rows_of("tests/faults/test_checker.py::test_a_broken_promise_is_found[x]") == []
+
+
+def test_what_was_not_run_is_not_passed() -> None:
+    passed = {row.name: ("passed", 1.0) for row in matrix.ROWS}
+    first = matrix.ROWS[0].name
+    assert unproven_rows(passed, chosen=False) == []
+    assert unproven_rows({**passed, first: ("skipped", 0.0)}, chosen=True) == [first]
+    assert unproven_rows({name: found for name, found in passed.items() if name != first}, chosen=False) == [first]
+    assert unproven_rows({first: ("passed", 1.0)}, chosen=True) == []
+
+
+@pytest.mark.parametrize("told_by", ["CI", "FAULTS_RESULTS"])
+def test_what_is_skipped_has_failed(monkeypatch: pytest.MonkeyPatch, told_by: str) -> None:
+    for name in ("CI", "FAULTS_RESULTS"):
+        monkeypatch.delenv(name, raising=False)
+    skipped = pytest.TestReport("test_it", ("", 1, ""), {}, "skipped", ("file", 1, "no history"), "setup")
+    fail_if_skipped(skipped)
+    assert skipped.skipped
+    monkeypatch.setenv(told_by, "1")
+    fail_if_skipped(skipped)
+    assert (skipped.failed, skipped.longrepr) == (True, "Not to be skipped here. no history")
 
 
 def test_the_readme_shows_the_matrix() -> None:
