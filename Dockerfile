@@ -31,4 +31,5 @@ VOLUME /data
 EXPOSE 8000
 # Threads, because a page may wait for the database; persistent connections to Postgres come from CONN_MAX_AGE.
 CMD ["gunicorn", "texting_hub.wsgi:application", "--bind", "0.0.0.0:8000", "--workers", "3", "--threads", "4", \
-     "--worker-tmp-dir", "/dev/shm", "--max-requests", "5000", "--max-requests-jitter", "500"]
+     "--worker-tmp-dir", "/dev/shm", "--max-requests", "5000", "--max-requests-jitter", "500", \
+     "--logger-class", "texting_hub.server_log.ServerLog"]

@@ -8,6 +8,7 @@ or attributes keep what they say.
 
 from __future__ import annotations
 
+import logging
 import re
 import traceback
 from collections.abc import Mapping
@@ -72,6 +73,20 @@ _SHARED: list[Any] = [
 ]
 
 
+_FORMATTER: dict[str, Any] = {
+    "()": structlog.stdlib.ProcessorFormatter,
+    "processor": structlog.processors.JSONRenderer(),
+    "foreign_pre_chain": _SHARED,
+}
+
+
+def json_formatter() -> logging.Formatter:
+    """What every handler formats with, for programs that set up their own (texting_hub/server_log.py)."""
+    chosen = dict(_FORMATTER)
+    made: logging.Formatter = chosen.pop("()")(**chosen)
+    return made
+
+
 def logging_settings(level: str) -> dict[str, Any]:
     """The LOGGING setting; also sets structlog up for the process."""
     structlog.configure(
@@ -87,14 +102,13 @@ def logging_settings(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "processor": structlog.processors.JSONRenderer(),
-                "foreign_pre_chain": _SHARED,
-            }
-        },
+        "formatters": {"json": _FORMATTER},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {"httpx": {"level": "WARNING"}, "uvicorn.access": {"level": "WARNING"}},
+        "loggers": {
+            "httpx": {"level": "WARNING"},
+            # Uvicorn has handlers of its own, which would write words of exceptions.
+            "uvicorn": {"handlers": [], "propagate": True},
+            "uvicorn.access": {"level": "WARNING"},
+        },
     }
