@@ -82,6 +82,14 @@ def test_secrets_are_asked_for_and_never_given() -> None:
         assert f"${{{name}:?set {name} in .env}}" in text
 
 
+def test_postgres_logs_no_text(services: dict[str, Any]) -> None:
+    command = services["postgres"]["command"].split()
+    assert command == ["postgres", "-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse"]
+    readme = (ROOT / "README.md").read_text()
+    for setting in command[2::2]:
+        assert f"ALTER ROLE hub SET {setting.replace('=', ' = ')};" in readme
+
+
 def test_the_image_carries_no_simulator_and_no_test() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[1] == "*"
