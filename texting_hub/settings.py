@@ -8,9 +8,21 @@ FIELD_KEYS     comma-separated Fernet keys that seal carrier credentials, newest
 HUB_DATA       the data folder (absent: .hub beside this project)
 EMAIL_URL      smtp+tls://user:password@host:587 (absent: mail waits, and an alert says so; never in the demonstration)
 DEFAULT_FROM_EMAIL  who mail is from: "Texting Hub <hub@example.com>"
+PUBLIC_URL     where people and carriers reach the hub, in links and webhook addresses; with https:// cookies, redirects
+               and HSTS insist on HTTPS (absent: http://127.0.0.1:8000)
+ALLOWED_HOSTS  comma-separated host names that a request may be for (absent: this machine's)
+BEHIND_PROXY   1: all requests come through a proxy, whose X-Forwarded-For and X-Forwarded-Proto are believed; then
+               nobody else may reach this port (absent: neither is)
 METRICS_TOKEN  lets Prometheus read /metrics, as a bearer token (absent: only the same machine, without a proxy)
 REQUESTS_AT_ONCE  how many requests one uvicorn works on, each with a database connection (absent: 20)
 SECOND_FACTOR_REQUIRED  False lets administrators and officers in without a second factor (absent: True)
+SAME_TEXT_A_DAY  how often one number may send the same words a day (absent: 50)
+BACKUP_EXPECTED_HOURS  without a backup for so long there is an alert; 0: nobody asks (absent: 26)
+PREPARED_STATEMENTS  off behind a pooler that hands connections to Postgres out by transaction (absent: on)
+BROKER_PREFIX  keeps two hubs on one Redis apart (absent: none)
+LOG_LEVEL      what is logged (absent: INFO)
+
+`./hub up` alone sets DEMONSTRATION, SIMULATOR_URL, DEMO_PASSWORD, SESSION_COOKIE_NAME and CSRF_COOKIE_NAME.
 """
 
 from __future__ import annotations

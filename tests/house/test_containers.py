@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.test import Client
 
 from messaging import relay
 from texting_hub.celery import QUEUES
@@ -80,6 +81,33 @@ def test_secrets_are_asked_for_and_never_given() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     for name in ("SECRET_KEY", "FIELD_KEYS", "POSTGRES_PASSWORD", "HUB_HOST"):
         assert f"${{{name}:?set {name} in .env}}" in text
+
+
+def test_the_readme_names_every_variable_of_the_compose_file() -> None:
+    """Those that it insists on where it says what to put into .env."""
+    text, readme = (ROOT / "docker-compose.yml").read_text(), (ROOT / "README.md").read_text()
+    steps = readme.partition("\n## Production\n")[2].partition("docker compose up -d")[0]
+    insisted, named = set(re.findall(r"\$\{(\w+):\?", text)), set(re.findall(r"\$\{(\w+)", text))
+    assert insisted >= {"EMAIL_URL", "DEFAULT_FROM_EMAIL"}
+    assert insisted - set(re.findall(r"`([A-Z_]+)`", steps)) == set()
+    assert {name for name in named if name not in readme} == set()
+
+
+def test_settings_explain_every_variable_that_they_read() -> None:
+    docstring, _, code = (ROOT / "texting_hub" / "settings.py").read_text().removeprefix('"""').partition('"""')
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', code)) | {"SECRET_KEY", "FIELD_KEYS", "BROKER_PREFIX"}
+    assert {name for name in read if not re.search(rf"\b{name}\b", docstring)} == set()
+
+
+@pytest.mark.django_db
+def test_prometheus_reads_metrics_inside_the_network(services: dict[str, Any], client: Client, settings: Any) -> None:
+    environment = services["web"]["environment"]
+    assert environment["METRICS_TOKEN"] == "${METRICS_TOKEN:-}"
+    settings.ALLOWED_HOSTS = environment["ALLOWED_HOSTS"].replace("${HUB_HOST}", "texting.example.com").split(",")
+    settings.METRICS_TOKEN, settings.BEHIND_PROXY, settings.SECURE_SSL_REDIRECT = "a-token", True, True
+    (target,) = re.findall(r'targets: \["(.+?)"\]', (ROOT / "README.md").read_text())
+    answer = client.get("/metrics", HTTP_HOST=target, HTTP_AUTHORIZATION="Bearer a-token")
+    assert (target, answer.status_code) == ("web:8000", 200)
 
 
 def test_postgres_logs_no_text(services: dict[str, Any]) -> None:
