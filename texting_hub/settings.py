@@ -16,7 +16,7 @@ BEHIND_PROXY   1: all requests come through a proxy, whose X-Forwarded-For and X
 METRICS_TOKEN  lets Prometheus read /metrics, as a bearer token (absent: only the same machine, without a proxy)
 REQUESTS_AT_ONCE  how many requests one uvicorn works on, each with a database connection (absent: 20)
 SECOND_FACTOR_REQUIRED  False lets administrators and officers in without a second factor (absent: True)
-SAME_TEXT_A_DAY  how often one number may send the same words a day (absent: 50)
+SAME_TEXT_A_DAY  to how many people one number may send the same words a day (absent: 50)
 BACKUP_EXPECTED_HOURS  without a backup for so long there is an alert; 0: nobody asks (absent: 26)
 PREPARED_STATEMENTS  off behind a pooler that hands connections to Postgres out by transaction (absent: on)
 BROKER_PREFIX  keeps two hubs on one Redis apart (absent: none)
@@ -322,7 +322,8 @@ RELAY_LEASE_SECONDS = 60
 CARRIER_TIMEOUT_SECONDS = 10
 """Connecting, writing and reading together. The lease must outlive it."""
 SAME_TEXT_A_DAY = env.int("SAME_TEXT_A_DAY", default=50)
-"""How often one number may send the same words (of 30 characters or more) a day: more of it is spam to carriers."""
+"""To how many people one number may send the same words (of 30 characters or more) a day, and an organization ten times
+as many: more of it is spam to carriers."""
 REGISTRY_TIMEOUT_SECONDS = 10
 """Each of connecting, writing and reading, when a brand or campaign is handed in or looked up."""
 # auth.W004: e-mail is unique without regard to case, through User.email_key. models.W040: columns that only come along

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.broker import Broker
 from tests.faults.house import House, Nursery
 from tests.faults.results import fail_if_skipped
 
@@ -38,5 +39,15 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 def house(shared_database: Path | None, nursery: Nursery, tmp_path: Path, settings: Any) -> Iterator[House]:
     settings.REDIS_URL = ""
     made = House(nursery, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def broker(house: House) -> Iterator[Broker]:
+    """Running; its address is the house's."""
+    made = Broker()
+    made.start()
+    house.redis_url = made.url
     yield made
     made.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,16 +19,6 @@ from tests.faults.sender import Sender
 
 MOST_SECONDS = 5.0
 """A person does not wait longer than this for a text to be accepted, whatever Redis does."""
-
-
-@pytest.fixture
-def broker(house: House) -> Iterator[Broker]:
-    """Running; its address is the house's."""
-    made = Broker()
-    made.start()
-    house.redis_url = made.url
-    yield made
-    made.close()
 
 
 def worker(house: House, **options: Any) -> Process:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from django.db import connection
 
 from messaging.models import Message
@@ -18,15 +15,6 @@ from tests.faults.sender import Sender
 LOCK_TIMEOUT = 0.3
 """Seconds that a worker waits for SQLite's write lock in here."""
 UNHURRIED = {"CARRIER_TIMEOUT_SECONDS": 20, "RELAY_LEASE_SECONDS": 60}
-
-
-@pytest.fixture
-def broker(house: House) -> Iterator[Broker]:
-    made = Broker()
-    made.start()
-    house.redis_url = made.url
-    yield made
-    made.close()
 
 
 def says(process: Process, *words: str) -> None:

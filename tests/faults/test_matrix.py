@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults import matrix
 from tests.faults.__main__ import unproven_rows
-from tests.faults.results import fail_if_skipped, rows_of
+from tests.faults.results import NO_HISTORY, fail_if_skipped, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,12 +47,17 @@ def test_what_was_not_run_is_not_passed() -> None:
 def test_what_is_skipped_has_failed(monkeypatch: pytest.MonkeyPatch, told_by: str) -> None:
     for name in ("CI", "FAULTS_RESULTS"):
         monkeypatch.delenv(name, raising=False)
-    skipped = pytest.TestReport("test_it", ("", 1, ""), {}, "skipped", ("file", 1, "no history"), "setup")
+    skipped, old = (
+        pytest.TestReport("test_it", ("", 1, ""), {}, "skipped", ("file", 1, reason), "setup")
+        for reason in ("no server", f"Skipped: {NO_HISTORY} 4711")
+    )
     fail_if_skipped(skipped)
     assert skipped.skipped
     monkeypatch.setenv(told_by, "1")
     fail_if_skipped(skipped)
-    assert (skipped.failed, skipped.longrepr) == (True, "Not to be skipped here. no history")
+    fail_if_skipped(old)
+    assert (skipped.failed, skipped.longrepr) == (True, "Not to be skipped here. no server")
+    assert old.failed == (told_by == "FAULTS_RESULTS")
 
 
 def test_the_readme_shows_the_matrix() -> None:

@@ -31,6 +31,7 @@ from tests.faults.house import (
     until,
 )
 from tests.faults.matrix import row
+from tests.faults.results import NO_HISTORY
 
 CONNECTIONS = 100
 OLD_COMMIT = "374500fa3a6c78a57443dac4326ae04d1520a5d4"
@@ -144,7 +145,7 @@ def old_tree(tmp_path: Path) -> Path:
     tree.mkdir()
     archive = subprocess.run(["git", "archive", OLD_COMMIT, *OLD_TREE], cwd=ROOT, capture_output=True, check=False)
     if archive.returncode:
-        pytest.skip(f"this copy has no history back to {OLD_COMMIT}")
+        pytest.skip(f"{NO_HISTORY} {OLD_COMMIT}")
     subprocess.run(["tar", "-x"], cwd=tree, input=archive.stdout, check=True)
     return tree
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-
-import pytest
 
 from tests.faults.broker import Broker
 from tests.faults.checker import check
@@ -14,15 +11,6 @@ from tests.faults.matrix import row
 
 CONNECTIONS = 100
 BEHIND = 50
-
-
-@pytest.fixture
-def broker(house: House) -> Iterator[Broker]:
-    made = Broker()
-    made.start()
-    house.redis_url = made.url
-    yield made
-    made.close()
 
 
 @row("orderly_stop")
