@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from messaging.models import Message, SendingNumber
-from messaging.models.messages import IS_WAITING
+from messaging.models.messages import IS_WAITING, Status
 from messaging.statements import Statement
 from messaging.wakeups import wake_relay
 
@@ -107,6 +107,17 @@ def look_at_waiting(numbers: QuerySet[SendingNumber], now: datetime) -> None:
     after = uuid.UUID(int=0)
     while ids := list(waiting.filter(pk__gt=after).values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
+            try_again(ids, now)
             look_again(ids, now)
             wake_relay()
         after = ids[-1]
+
+
+def try_again(number_ids: Collection[uuid.UUID], now: datetime, *, tried: bool = False) -> None:
+    """Let texts go now that were put off because something held them up; with `tried`, also those that a carrier did
+    not take. Locks texts, so before numbers are; those that somebody else is just changing are left out."""
+    put_off = Message.objects.filter(number_id__in=number_ids, status=Status.QUEUED, retry_at__gt=now)
+    if not tried:
+        put_off = put_off.filter(attempts=0)
+    free = put_off.select_for_update(no_key=True, skip_locked=True).order_by("pk")
+    Message.objects.filter(pk__in=list(free.values_list("pk", flat=True))).update(retry_at=None)

@@ -61,10 +61,11 @@ def pause(account: CarrierAccount, actor: Actor) -> bool:
     return _set_account(account, actor, "paused", paused=True)
 
 
-def resume(account: CarrierAccount, actor: Actor) -> bool:
+def resume(account: CarrierAccount, actor: Actor, now: datetime) -> bool:
     """Texts that waited go out. False: it was not paused."""
     changed = _set_account(account, actor, "resumed", paused=False)
-    wake_relay()
+    if changed:
+        pacing.look_at_waiting(numbers_of(account), now)
     return changed
 
 
@@ -169,6 +170,7 @@ def _move_batch(
         ids = list(candidates.order_by("pk").values_list("pk", flat=True)[:BATCH])
         if account.carrier != target.carrier:
             ask_capability(ids, now)
+        pacing.try_again(ids, now, tried=True)
         pacing.lock(ids)
         numbers = list(candidates.filter(pk__in=ids).select_related("number").order_by("pk"))
         candidates.filter(pk__in=[number.pk for number in numbers]).update(carrier_account=target)
@@ -214,8 +216,7 @@ def resume_number(number: SendingNumber, actor: Actor, now: datetime) -> bool:
     """Texts that waited go out. False: it was not paused."""
     resumed = _set_paused(number, actor, False, "")
     if resumed:
-        pacing.look_again([number.pk], now)
-        wake_relay()
+        pacing.look_at_waiting(SendingNumber.objects.filter(pk=number.pk), now)
     return resumed
 
 

@@ -47,7 +47,7 @@ def test_an_account_is_paused_and_resumed_once_each_and_on_the_platforms_record(
     assert routing.pause(old, actor)
     assert not routing.pause(old, actor)
     assert CarrierAccount.objects.get(pk=old.pk).paused
-    assert routing.resume(old, actor)
+    assert routing.resume(old, actor, clock.database_now())
     (paused,), (resumed,) = events("carrier_account.paused"), events("carrier_account.resumed")
     assert (paused.organization_id, paused.before, paused.after) == (None, {"paused": False}, {"paused": True})
     assert (resumed.before, resumed.after) == ({"paused": True}, {"paused": False})
@@ -80,6 +80,32 @@ def test_the_end_of_a_drain_lets_held_texts_go_at_once(old: CarrierAccount, user
     idle.refresh_from_db()
     assert idle.next_due_at == now + timedelta(hours=1)
     assert len(events("carrier_account.not_drained")) == 1
+
+
+@pytest.mark.parametrize("ends", ["drain", "pause of the account", "pause of the number", "move"])
+def test_what_was_put_off_meanwhile_goes_at_once(
+    old: CarrierAccount, new: CarrierAccount, user: User, actor: Actor, ends: str
+) -> None:
+    """Not when it would have been looked at again. What a carrier did not take waits as long as that one asked for."""
+    now = clock.database_now()
+    held = text_of(user, now, Status.QUEUED, retry_at=now + timedelta(minutes=1))
+    tried = text_of(user, now, Status.QUEUED, retry_at=now + timedelta(minutes=30), attempts=1)
+    if ends == "drain":
+        routing.drain(old, actor, now)
+        routing.end_draining(old, actor, now)
+    elif ends == "pause of the account":
+        routing.pause(old, actor)
+        routing.resume(old, actor, now)
+    elif ends == "pause of the number":
+        routing.pause_number(sending_of(user), actor, "Why")
+        routing.resume_number(sending_of(user), actor, now)
+    else:
+        routing.move(old, new, actor, now)
+    held.refresh_from_db()
+    tried.refresh_from_db()
+    assert sending_of(user).next_due_at == now
+    assert held.retry_at is None
+    assert tried.retry_at == (None if ends == "move" else now + timedelta(minutes=30))
 
 
 def test_a_failover_moves_numbers_and_what_waits_and_leaves_every_text_as_it_is(
@@ -156,6 +182,7 @@ def test_a_target_that_drains_or_is_the_same_is_refused(old: CarrierAccount, new
 
 def test_a_number_is_paused_with_a_reason_and_resumed_on_its_organizations_record(user: User, actor: Actor) -> None:
     number, now = sending_of(user), clock.database_now()
+    text_of(user, now, Status.QUEUED)
     with pytest.raises(Refusal):
         routing.pause_number(number, actor, "  ")
     assert routing.pause_number(number, actor, "Complaints of the carrier")

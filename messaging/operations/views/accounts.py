@@ -31,7 +31,7 @@ _ACTS: Final[dict[str, tuple[_Act, str | Promise]]] = {
         gettext_lazy("%(account)s is paused. Its texts wait, and fail when they have waited for 24 hours."),
     ),
     "resume": (
-        lambda account, actor, now: routing.resume(account, actor),
+        routing.resume,
         gettext_lazy("%(account)s sends again."),
     ),
     "drain": (
