@@ -68,7 +68,7 @@ class Stage:
         processes.start("carrier", "-m", "tests.bench.fast_carrier", str(port), str(options.delay_ms), SECRET)
         self.hub_url = processes.web("--threads", "2")
         os.environ |= {
-            "NAIVE_CARRIER": f"{self.carrier_url}/v1/messages", "NAIVE_WEBHOOK": f"{self.hub_url}/naive-receipts/",
+            "NAIVE_CARRIER": f"{self.carrier_url}/v1/messages", "NAIVE_WEBHOOK": f"{self.hub_url}/webhooks/naive/",
         }  # fmt: skip
         celery = ("-m", "celery", "-A")
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "ERROR")

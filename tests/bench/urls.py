@@ -4,4 +4,4 @@ from django.urls import include, path
 
 from tests.bench.naive import receipts
 
-urlpatterns = [path("naive-receipts/", receipts), path("", include("texting_hub.urls"))]
+urlpatterns = [path("webhooks/naive/", receipts), path("", include("texting_hub.urls"))]
