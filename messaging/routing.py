@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 from messaging import pacing
@@ -56,9 +56,26 @@ class Preview:
     target_draining: bool
 
 
-def pause(account: CarrierAccount, actor: Actor) -> bool:
-    """Nothing goes out through the account from the next dispatch on. False: it was paused."""
-    return _set_account(account, actor, "paused", paused=True)
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whom an act on an account affects. Texts are counted up to one more than MOST_COUNTED."""
+
+    numbers: int
+    organizations: int
+    waiting: int
+
+
+def reach_of(account: CarrierAccount) -> Reach:
+    """Numbers that send through the account, whose they are, and what waits: two queries."""
+    numbers = numbers_of(account).filter(number__released_at__isnull=True)
+    counted = numbers.aggregate(numbers=Count("pk"), organizations=Count("organization", distinct=True))
+    waiting = Message.objects.filter(IS_WAITING, number__sending__in=numbers)[: MOST_COUNTED + 1].count()
+    return Reach(**counted, waiting=waiting)
+
+
+def pause(account: CarrierAccount, actor: Actor, reason: str) -> bool:
+    """Nothing goes out through the account from the next dispatch on. False: it was paused. Refusal: no reason."""
+    return _set_account(account, actor, "paused", reason=_said(reason), paused=True)
 
 
 def resume(account: CarrierAccount, actor: Actor, now: datetime) -> bool:
@@ -82,7 +99,9 @@ def end_draining(account: CarrierAccount, actor: Actor, now: datetime) -> bool:
     return changed
 
 
-def _set_account(account: CarrierAccount, actor: Actor, verb: str, **wanted: bool | datetime | None) -> bool:
+def _set_account(
+    account: CarrierAccount, actor: Actor, verb: str, *, reason: str = "", **wanted: bool | datetime | None
+) -> bool:
     """One column, with its event. What is so already stays as it is: a drain keeps its beginning."""
     ((column, value),) = wanted.items()
     with transaction.atomic():
@@ -94,9 +113,20 @@ def _set_account(account: CarrierAccount, actor: Actor, verb: str, **wanted: boo
         locked.save(update_fields=[column])
         record_target(
             f"carrier_account.{verb}", actor, locked, organization_id=None,
-            before={column: _plain(before)}, after={column: _plain(value)},
+            before={column: _plain(before)}, after=_with_reason({column: _plain(value)}, reason),
         )  # fmt: skip
     return True
+
+
+def _said(reason: str) -> str:
+    """Why, in at most LONGEST_REASON letters. Refusal: nobody says."""
+    if not reason.strip():
+        raise Refusal("reason_missing", _("Say why: whoever finds it paused asks."))
+    return reason.strip()[:LONGEST_REASON]
+
+
+def _with_reason(told: dict[str, bool | str | None], reason: str) -> dict[str, bool | str | None]:
+    return {**told, "reason": reason} if reason else told
 
 
 def _plain(value: bool | datetime | None) -> bool | str | None:
@@ -207,9 +237,7 @@ def _record_move(
 
 def pause_number(number: SendingNumber, actor: Actor, reason: str) -> bool:
     """The number sends nothing from the next dispatch on. False: it was paused. Refusal: nobody says why."""
-    if not reason.strip():
-        raise Refusal("reason_missing", _("Say why: the organization’s administrators ask."))
-    return _set_paused(number, actor, True, reason.strip()[:LONGEST_REASON])
+    return _set_paused(number, actor, True, _said(reason))
 
 
 def resume_number(number: SendingNumber, actor: Actor, now: datetime) -> bool:
@@ -224,10 +252,9 @@ def _set_paused(number: SendingNumber, actor: Actor, paused: bool, reason: str) 
     with transaction.atomic():
         if not SendingNumber.objects.filter(pk=number.pk, paused=not paused).update(paused=paused):
             return False
-        told = {"paused": paused, **({"reason": reason} if reason else {})}
         verb = "paused" if paused else "resumed"
         record_target(
             f"number.{verb}", actor, number.number, organization_id=number.organization_id,
-            before={"paused": not paused}, after=told,
+            before={"paused": not paused}, after=_with_reason({"paused": paused}, reason),
         )  # fmt: skip
     return True

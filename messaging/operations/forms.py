@@ -1,9 +1,9 @@
-"""What operators fill in: where numbers move to, which numbers to look at, why one is paused."""
+"""What operators fill in: where numbers move to, which numbers to look at, why something is paused."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +12,9 @@ from messaging.models import CarrierAccount
 from messaging.operations.number_figures import ORDERS
 from messaging.routing import LONGEST_REASON
 from provisioning.models import Organization
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class MoveForm(forms.Form):
@@ -58,10 +61,18 @@ class NumbersForm(forms.Form):
         return self.cleaned_data.get(name)
 
 
-class ReasonForm(forms.Form):
+def _reason(help_text: StrOrPromise) -> forms.CharField:
+    widget = forms.TextInput(attrs={"class": "input", "autocomplete": "off"})
+    return forms.CharField(label=_("Reason"), max_length=LONGEST_REASON, help_text=help_text, widget=widget)
+
+
+class NumberReasonForm(forms.Form):
     """Why a number is paused."""
 
-    reason = forms.CharField(
-        label=_("Reason"), max_length=LONGEST_REASON, help_text=_("It is kept in the organization’s audit log."),
-        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
-    )  # fmt: skip
+    reason = _reason(_("It is kept in the organization’s audit log."))
+
+
+class AccountReasonForm(forms.Form):
+    """Why a carrier account is paused."""
+
+    reason = _reason(_("It is kept in the provider’s audit log."))

@@ -7,6 +7,8 @@ from messaging.operations.views import accounts, numbers, relay, texts
 urlpatterns: list[URLPattern] = [
     path("operations/", relay.page, name="operations"),
     path("operations/accounts/<uuid:account_id>/", accounts.page, name="operations_account"),
+    path("operations/accounts/<uuid:account_id>/pause/", accounts.pause, name="operations_pause_account"),
+    path("operations/accounts/<uuid:account_id>/drain/", accounts.drain, name="operations_drain_account"),
     path("operations/accounts/<uuid:account_id>/state/", accounts.change, name="operations_account_state"),
     path("operations/accounts/<uuid:account_id>/move/", accounts.move, name="operations_account_move"),
     path("operations/numbers/", numbers.page, name="operations_numbers"),

@@ -107,17 +107,42 @@ def test_an_account_is_drained_once_nothing_of_before_is_left(
     operator: Client, account: CarrierAccount, user: User, now: Any
 ) -> None:
     text = text_of(user, now - timedelta(minutes=2), Status.QUEUED)
-    operator.post(reverse("operations_account_state", args=[account.pk]), {"to": "drain"})
+    operator.post(reverse("operations_drain_account", args=[account.pk]))
     path = reverse("operations_account", args=[account.pk])
     assert "Draining" in shown(operator, path)
     Message.objects.filter(pk=text.pk).update(status=Status.SENT)
     assert "Drained" in shown(operator, path)
 
 
-@pytest.mark.parametrize(("wanted", "state"), [("pause", "Paused"), ("drain", "Drained"), ("nonsense", "Sending")])
-def test_the_buttons_of_an_account(operator: Client, account: CarrierAccount, wanted: str, state: str) -> None:
-    answer = operator.post(reverse("operations_account_state", args=[account.pk]), {"to": wanted}, follow=True)
-    assert f">{state}</span>" in answer.content.decode()
+@pytest.mark.parametrize("act", ["pause", "drain"])
+def test_what_holds_texts_back_asks_first_and_says_whom_it_affects(
+    operator: Client, account: CarrierAccount, user: User, stranger: User, now: Any, act: str
+) -> None:
+    for _text in range(3):
+        text_of(user, now, Status.QUEUED)
+    path = reverse(f"operations_{act}_account", args=[account.pk])
+    assert f'href="{path}"' in shown(operator, reverse("operations_account", args=[account.pk]))
+    asked = shown(operator, path)
+    assert "2, of 2 organizations" in asked
+    assert "<dt>Texts waiting now</dt><dd>3</dd>" in asked
+    account.refresh_from_db()
+    assert (account.paused, account.draining_since) == (False, None)
+    operator.post(reverse("operations_account_state", args=[account.pk]), {"to": act})
+    account.refresh_from_db()
+    assert (account.paused, account.draining_since) == (False, None)
+
+
+def test_an_account_is_paused_with_a_reason_and_resumed(operator: Client, account: CarrierAccount) -> None:
+    path = reverse("operations_pause_account", args=[account.pk])
+    refused = operator.post(path, {"reason": " "})
+    assert (refused.status_code, "of 1 organization<" in refused.content.decode()) == (422, True)
+    assert not AuditEvent.objects.filter(action="carrier_account.paused").exists()
+    paused = operator.post(path, {"reason": "The carrier asked"}, follow=True).content.decode()
+    assert ">Paused</span>" in paused
+    (event,) = AuditEvent.objects.filter(action="carrier_account.paused")
+    assert (event.organization_id, event.after["reason"]) == (None, "The carrier asked")
+    state = reverse("operations_account_state", args=[account.pk])
+    assert ">Sending</span>" in operator.post(state, {"to": "resume"}, follow=True).content.decode()
 
 
 def test_a_failover_asks_first_and_moves_when_confirmed(
@@ -259,7 +284,7 @@ def test_a_text_is_found_by_its_id_or_the_carriers(
 
 PATHS = [
     "/operations/", "/operations/?part=1&tables=1", "/operations/numbers/", "/operations/texts/",
-    "/operations/texts/?q=SM1", "account", "move", "pause", "text",
+    "/operations/texts/?q=SM1", "account", "pause account", "drain account", "move", "pause", "text",
 ]  # fmt: skip
 
 
@@ -277,6 +302,8 @@ def test_no_page_shows_the_words_of_a_text_or_a_persons_number(
     else:
         named = {
             "account": reverse("operations_account", args=[account.pk]),
+            "pause account": reverse("operations_pause_account", args=[account.pk]),
+            "drain account": reverse("operations_drain_account", args=[account.pk]),
             "pause": reverse("operations_pause_number", args=[user.primary_number.pk]),
             "text": reverse("operations_text", args=[text.pk]),
         }

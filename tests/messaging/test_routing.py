@@ -44,13 +44,32 @@ def events(action: str) -> list[AuditEvent]:
 def test_an_account_is_paused_and_resumed_once_each_and_on_the_platforms_record(
     old: CarrierAccount, actor: Actor
 ) -> None:
-    assert routing.pause(old, actor)
-    assert not routing.pause(old, actor)
+    with pytest.raises(Refusal):
+        routing.pause(old, actor, "  ")
+    assert routing.pause(old, actor, " The carrier is down ")
+    assert not routing.pause(old, actor, "Again")
     assert CarrierAccount.objects.get(pk=old.pk).paused
     assert routing.resume(old, actor, clock.database_now())
     (paused,), (resumed,) = events("carrier_account.paused"), events("carrier_account.resumed")
-    assert (paused.organization_id, paused.before, paused.after) == (None, {"paused": False}, {"paused": True})
+    assert (paused.organization_id, paused.before) == (None, {"paused": False})
+    assert paused.after == {"paused": True, "reason": "The carrier is down"}
     assert (resumed.before, resumed.after) == ({"paused": True}, {"paused": False})
+
+
+def test_an_act_on_an_account_reaches_its_numbers_their_organizations_and_what_waits(
+    old: CarrierAccount, user: User, stranger: User
+) -> None:
+    now = clock.database_now()
+    for sender in (user, stranger):
+        text_of(sender, now, Status.QUEUED)
+        text_of(sender, now, Status.SENT)
+    factories.texting_user(user.organization)
+    other = factories.CarrierAccountFactory()
+    SendingNumber.objects.filter(number=factories.texting_user().primary_number).update(carrier_account=other)
+    assert routing.reach_of(old) == routing.Reach(numbers=3, organizations=2, waiting=2)
+    released = {"released_at": now, "user": None, "campaign": None, "location": None, "active": False}
+    PhoneNumber.objects.filter(pk=stranger.primary_number.pk).update(**released)
+    assert routing.reach_of(old) == routing.Reach(numbers=2, organizations=1, waiting=1)
 
 
 def test_a_drain_keeps_its_beginning_and_counts_what_was_accepted_before(

@@ -356,7 +356,7 @@ def test_a_page_opened_before_a_pause_does_not_end_it(browser: Any, user: User, 
     ):
         assert 'paused"' not in "".join(re.findall(r"<input[^>]*>", page.content.decode()))
         assert re.search("Provider (>|&gt;) (Relay|Numbers)", page.content.decode())
-    routing.pause(account, Actor.of_user(operator, via="portal"))
+    routing.pause(account, Actor.of_user(operator, via="portal"), "spam")
     routing.pause_number(number, Actor.of_user(operator, via="portal"), "spam")
     change(browser, "messaging_carrieraccount", account, **ACCOUNT, credentials=SECRET)
     change(browser, "messaging_sendingnumber", number, carrier_account=account.pk, **PACE)

@@ -19,27 +19,20 @@ from django.views.decorators.http import require_GET, require_POST
 from messaging import clock, health, routing
 from messaging.models import CarrierAccount
 from messaging.operations import figures
-from messaging.operations.forms import MoveForm
+from messaging.operations.forms import AccountReasonForm, MoveForm
 from provisioning.changes import Actor
 from provisioning.refusals import Refusal
 from provisioning.roles import Permission, requires
 
 _Act = Callable[[CarrierAccount, Actor, datetime], bool]
-_ACTS: Final[dict[str, tuple[_Act, str | Promise]]] = {
-    "pause": (
-        lambda account, actor, now: routing.pause(account, actor),
-        gettext_lazy("%(account)s is paused. Its texts wait, and fail when they have waited for 24 hours."),
-    ),
+_ENDS: Final[dict[str, tuple[_Act, str | Promise]]] = {
     "resume": (
         routing.resume,
         gettext_lazy("%(account)s sends again."),
     ),
-    "drain": (
-        routing.drain,
-        gettext_lazy("%(account)s is being drained: what is accepted from now on waits for another account."),
-    ),
     "end_draining": (routing.end_draining, gettext_lazy("%(account)s is not being drained any more.")),
 }
+"""What nobody is asked about: it lets texts go."""
 
 
 @requires(Permission.OPERATE)
@@ -51,15 +44,40 @@ def page(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
 
 
 @requires(Permission.OPERATE)
+@never_cache
+def pause(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
+    """Says whose texts would wait and asks why; posted, pauses the account."""
+    account = _account(account_id)
+    form = AccountReasonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        routing.pause(account, Actor.of_request(request), form.cleaned_data["reason"])
+        sentence = _("%(account)s is paused. Its texts wait, and fail when they have waited for 24 hours.")
+        return _done(request, account, sentence)
+    return _ask(request, account, "pause_account", form=form, status=422 if form.is_bound else 200)
+
+
+@requires(Permission.OPERATE)
+@never_cache
+def drain(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
+    """Says whose texts would wait; posted, begins to drain the account."""
+    account = _account(account_id)
+    if request.method == "POST":
+        routing.drain(account, Actor.of_request(request), clock.database_now())
+        sentence = _("%(account)s is being drained: what is accepted from now on waits for another account.")
+        return _done(request, account, sentence)
+    return _ask(request, account, "drain_account")
+
+
+@requires(Permission.OPERATE)
 @require_POST
 def change(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
-    """Pause, resume, drain or end draining; done twice it says so once."""
+    """Resume, or end draining; done twice it says so once."""
     account, wanted = _account(account_id), request.POST.get("to", "")
-    if wanted in _ACTS:
-        act, sentence = _ACTS[wanted]
-        act(account, Actor.of_request(request), clock.database_now())
-        messages.success(request, str(sentence) % {"account": account.name})
-    return redirect("operations_account", account_id=account.pk)
+    if wanted not in _ENDS:
+        return redirect("operations_account", account_id=account.pk)
+    act, sentence = _ENDS[wanted]
+    act(account, Actor.of_request(request), clock.database_now())
+    return _done(request, account, sentence)
 
 
 @requires(Permission.OPERATE)
@@ -83,6 +101,23 @@ def move(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
         return _page(request, account, form, status=422)
     told = ngettext("%(count)s number moved to %(target)s.", "%(count)s numbers moved to %(target)s.", moved)
     messages.success(request, told % {"count": moved, "target": target.name})
+    return redirect("operations_account", account_id=account.pk)
+
+
+def _ask(
+    request: HttpRequest,
+    account: CarrierAccount,
+    page: str,
+    *,
+    form: AccountReasonForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    context = {"account": account, "form": form, "reach": routing.reach_of(account), "most": figures.MOST}
+    return render(request, f"messaging/operations/{page}.html", context, status=status)
+
+
+def _done(request: HttpRequest, account: CarrierAccount, sentence: str | Promise) -> HttpResponse:
+    messages.success(request, str(sentence) % {"account": account.name})
     return redirect("operations_account", account_id=account.pk)
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from messaging import clock, routing
 from messaging.models import SendingNumber
 from messaging.operations import figures, number_figures
-from messaging.operations.forms import NumbersForm, ReasonForm
+from messaging.operations.forms import NumberReasonForm, NumbersForm
 from provisioning.changes import Actor
 from provisioning.models import Organization
 from provisioning.numbers import display
@@ -48,7 +48,7 @@ def page(request: HttpRequest) -> HttpResponse:
 def pause(request: HttpRequest, number_id: uuid.UUID) -> HttpResponse:
     """Asks why; posted, pauses the number. Its organization's administrators are alerted by the watch."""
     number = _number(number_id)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = NumberReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         routing.pause_number(number, Actor.of_request(request), form.cleaned_data["reason"])
         messages.success(request, _("%(number)s is paused.") % {"number": display(number.number.e164)})
