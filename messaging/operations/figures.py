@@ -72,7 +72,7 @@ class AccountHealth:
     """One account in the last quarter of an hour; `left` are the texts that a drain waits for."""
 
     account: CarrierAccount
-    state: str
+    states: list[str]
     left: int
     numbers: int
     waiting: int
@@ -189,16 +189,15 @@ def _account_health(
     delay: health.Delay | None,
 ) -> AccountHealth:
     left = routing.left_to_drain(account)
-    return AccountHealth(account, state_of(account, left), left, numbers, waiting, answers, *times, delay)
+    return AccountHealth(account, states_of(account, left), left, numbers, waiting, answers, *times, delay)
 
 
-def state_of(account: CarrierAccount, left: int) -> str:
-    """`paused`, `draining`, `drained` or `sending`: paused wins, for then nothing drains."""
-    if account.paused:
-        return "paused"
+def states_of(account: CarrierAccount, left: int) -> list[str]:
+    """`paused` and `draining` (`drained`: nothing is left), for each holds texts by itself; or `sending`."""
+    states = ["paused"] if account.paused else []
     if account.draining_since is not None:
-        return "draining" if left else "drained"
-    return "sending"
+        states.append("draining" if left else "drained")
+    return states or ["sending"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,27 @@ def test_an_account_is_paused_with_a_reason_and_resumed(operator: Client, accoun
     assert ">Sending</span>" in operator.post(state, {"to": "resume"}, follow=True).content.decode()
 
 
+def test_a_pause_and_a_drain_stand_side_by_side_and_the_end_of_one_names_the_other(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    text_of(user, now - timedelta(minutes=1), Status.QUEUED)
+    named = {name: reverse(f"operations_{name}_account", args=[account.pk]) for name in ("pause", "drain")}
+    state = reverse("operations_account_state", args=[account.pk])
+    operator.post(named["pause"], {"reason": "The carrier asked"})
+    both = operator.post(named["drain"], follow=True).content.decode()
+    assert "is being drained, and is still paused" in both
+    assert both.index(">Paused</span>") < both.index(">Draining</span>")
+    relay = shown(operator, "/operations/?part=1")
+    assert (">Paused</span>" in relay, ">Draining</span>" in relay) == (True, True)
+    resumed = operator.post(state, {"to": "resume"}, follow=True).content.decode()
+    assert "is resumed, but still being drained" in resumed
+    assert (">Paused</span>" in resumed, ">Draining</span>" in resumed) == (False, True)
+    operator.post(named["pause"], {"reason": "The carrier asked"})
+    ended = operator.post(state, {"to": "end_draining"}, follow=True).content.decode()
+    assert "is not being drained any more, but still paused" in ended
+    assert "sends again" in operator.post(state, {"to": "resume"}, follow=True).content.decode()
+
+
 def test_a_failover_asks_first_and_moves_when_confirmed(
     operator: Client, account: CarrierAccount, user: User, now: Any
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -24,13 +25,36 @@ from provisioning.changes import Actor
 from provisioning.refusals import Refusal
 from provisioning.roles import Permission, requires
 
-_Act = Callable[[CarrierAccount, Actor, datetime], bool]
-_ENDS: Final[dict[str, tuple[_Act, str | Promise]]] = {
-    "resume": (
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """What is done, and what is said of it: `beside` where the account's other column (`other`) holds texts, too."""
+
+    do: Callable[[CarrierAccount, Actor, datetime], bool]
+    sentence: str | Promise
+    other: str
+    beside: str | Promise
+
+
+_DRAIN: Final = _Act(
+    routing.drain,
+    gettext_lazy("%(account)s is being drained: what is accepted from now on waits for another account."),
+    "paused",
+    gettext_lazy("%(account)s is being drained, and is still paused: nothing goes out until it is resumed."),
+)
+_ENDS: Final = {
+    "resume": _Act(
         routing.resume,
         gettext_lazy("%(account)s sends again."),
+        "draining_since",
+        gettext_lazy("%(account)s is resumed, but still being drained: what came after the drain began waits."),
     ),
-    "end_draining": (routing.end_draining, gettext_lazy("%(account)s is not being drained any more.")),
+    "end_draining": _Act(
+        routing.end_draining,
+        gettext_lazy("%(account)s is not being drained any more."),
+        "paused",
+        gettext_lazy("%(account)s is not being drained any more, but still paused: nothing goes out."),
+    ),
 }
 """What nobody is asked about: it lets texts go."""
 
@@ -51,8 +75,9 @@ def pause(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
     form = AccountReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         routing.pause(account, Actor.of_request(request), form.cleaned_data["reason"])
-        sentence = _("%(account)s is paused. Its texts wait, and fail when they have waited for 24 hours.")
-        return _done(request, account, sentence)
+        told = _("%(account)s is paused. Its texts wait, and fail when they have waited for 24 hours.")
+        messages.success(request, told % {"account": account.name})
+        return redirect("operations_account", account_id=account.pk)
     return _ask(request, account, "pause_account", form=form, status=422 if form.is_bound else 200)
 
 
@@ -62,9 +87,7 @@ def drain(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
     """Says whose texts would wait; posted, begins to drain the account."""
     account = _account(account_id)
     if request.method == "POST":
-        routing.drain(account, Actor.of_request(request), clock.database_now())
-        sentence = _("%(account)s is being drained: what is accepted from now on waits for another account.")
-        return _done(request, account, sentence)
+        return _done(request, account, _DRAIN)
     return _ask(request, account, "drain_account")
 
 
@@ -75,9 +98,7 @@ def change(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
     account, wanted = _account(account_id), request.POST.get("to", "")
     if wanted not in _ENDS:
         return redirect("operations_account", account_id=account.pk)
-    act, sentence = _ENDS[wanted]
-    act(account, Actor.of_request(request), clock.database_now())
-    return _done(request, account, sentence)
+    return _done(request, account, _ENDS[wanted])
 
 
 @requires(Permission.OPERATE)
@@ -116,7 +137,10 @@ def _ask(
     return render(request, f"messaging/operations/{page}.html", context, status=status)
 
 
-def _done(request: HttpRequest, account: CarrierAccount, sentence: str | Promise) -> HttpResponse:
+def _done(request: HttpRequest, account: CarrierAccount, act: _Act) -> HttpResponse:
+    act.do(account, Actor.of_request(request), clock.database_now())
+    account.refresh_from_db()
+    sentence = act.beside if getattr(account, act.other) else act.sentence
     messages.success(request, str(sentence) % {"account": account.name})
     return redirect("operations_account", account_id=account.pk)
 
