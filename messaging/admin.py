@@ -165,8 +165,10 @@ class SendingNumberAdmin(RecordedAdmin):
     """Pace and limits. Rows are made with their phone number."""
 
     form = SendingNumberForm
-    fields = ("number", "organization", "carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")
-    readonly_fields = ("number", "organization", "paused")
+    fields = (
+        "number", "organization", "carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused", "pause_reason",
+    )  # fmt: skip
+    readonly_fields = ("number", "organization", "paused", "pause_reason")
     list_display = ("number", "organization", "carrier_account", "texts_a_minute", "burst", "texts_a_day", "paused")
     list_filter = ("paused", "carrier_account")
     list_select_related = ("number", "organization", "carrier_account")

@@ -35,6 +35,7 @@ from provisioning.changes import Actor, Change, change_of, record_many, record_t
 from provisioning.ids import first_id_at
 from provisioning.models import Organization, PhoneNumber
 from provisioning.number_capability import wake_refresh
+from provisioning.number_pauses import Pause
 from provisioning.refusals import Refusal
 
 BATCH: Final = 500
@@ -248,9 +249,17 @@ def resume_number(number: SendingNumber, actor: Actor, now: datetime) -> bool:
     return resumed
 
 
+def pause_of(number: PhoneNumber) -> Pause | None:
+    """What the number's organization is told of its pause; None: it is not paused."""
+    paused = SendingNumber.objects.filter(pk=number.pk, organization=number.organization_id, paused=True)
+    reason = paused.values_list("pause_reason", flat=True).first()
+    return Pause(reason) if reason is not None else None
+
+
 def _set_paused(number: SendingNumber, actor: Actor, paused: bool, reason: str) -> bool:
     with transaction.atomic():
-        if not SendingNumber.objects.filter(pk=number.pk, paused=not paused).update(paused=paused):
+        other = SendingNumber.objects.filter(pk=number.pk, paused=not paused)
+        if not other.update(paused=paused, pause_reason=reason):
             return False
         verb = "paused" if paused else "resumed"
         record_target(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Count, Min
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from messaging import health
@@ -78,9 +79,13 @@ register(
     Kind(
         "number_paused",
         title=_("A number is paused"),
-        sentence=_("%(number)s sends nothing. Its texts wait, and fail when they have waited for 24 hours."),
-        remedy=_("The provider paused it, for what it sent or how much. Ask the provider to resume it."),
+        sentence=_(
+            "%(number)s sends nothing. Its texts wait, and fail when they have waited for 24 hours. The provider "
+            "paused it for this reason: %(reason)s"
+        ),
+        remedy=_("Ask the provider to resume it."),
         severity=Severity.WARNING,
+        link=lambda facts: reverse("number", args=[facts["id"]]) if facts.get("id") else reverse("numbers"),
     ),
     Kind(
         "texts_unread",
@@ -166,8 +171,11 @@ def _served_by(account_id: uuid.UUID) -> list[uuid.UUID]:
 
 def _paused() -> Mapping[Cause, dict[str, Any]]:
     numbers = SendingNumber.objects.filter(paused=True, number__released_at__isnull=True)
-    paused = numbers.values_list("organization_id", "pk", "number__e164")
-    return {(organization_id, str(key)): {"number": e164} for organization_id, key, e164 in paused}
+    paused = numbers.values_list("organization_id", "pk", "number__e164", "pause_reason")
+    return {
+        (organization_id, str(key)): {"number": e164, "id": str(key), **({"reason": reason} if reason else {})}
+        for organization_id, key, e164, reason in paused
+    }
 
 
 def note_unread(number: PhoneNumber, withheld: str, now: datetime) -> None:

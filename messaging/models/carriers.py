@@ -75,6 +75,10 @@ class SendingNumber(models.Model):
     burst = models.PositiveIntegerField(_("burst"), default=6, help_text=_("Texts that may go out at once."))
     texts_a_day = models.PositiveIntegerField(_("texts a day"), default=1000)
     paused = models.BooleanField(_("paused"), default=False)
+    pause_reason = models.CharField(
+        _("reason of the pause"), max_length=200, blank=True, default="", db_default="", editable=False,
+        help_text=_("While it is paused, for its organization’s administrators to read."),
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("sending number")

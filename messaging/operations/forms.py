@@ -69,7 +69,7 @@ def _reason(help_text: StrOrPromise) -> forms.CharField:
 class NumberReasonForm(forms.Form):
     """Why a number is paused."""
 
-    reason = _reason(_("It is kept in the organization’s audit log."))
+    reason = _reason(_("Its organization’s administrators read it: in an alert, on its page, in the audit log."))
 
 
 class AccountReasonForm(forms.Form):

@@ -23,6 +23,7 @@ from provisioning.models.users import License
 from provisioning.number_actions import out_of_reach
 from provisioning.number_assignment import reassign
 from provisioning.number_capability import ask_again
+from provisioning.number_pauses import pause_of
 from provisioning.numbers import national
 from provisioning.refusals import Refusal
 from provisioning.roles import Permission, permissions_of, requires
@@ -128,6 +129,7 @@ def _page(
     context: dict[str, Any] = {
         "number": row,
         "holder": holder_of(row, user),
+        "pause": pause_of(row),
         "form": form or _form(request, row, posted=False),
         "refusal": refusal,
         "can_change": owned and Permission.CHANGE_NUMBERS in granted,

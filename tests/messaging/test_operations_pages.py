@@ -240,6 +240,7 @@ def test_a_number_is_paused_with_a_reason_and_its_administrators_are_alerted(
     assert not sending_of(user).paused
     operator.post(path, {"reason": "Complaints"})
     assert sending_of(user).paused
+    assert "Complaints" in shown(operator, "/operations/numbers/")
     watch.look(now)
     assert Alert.objects.get(code="number_paused", cleared_at__isnull=True).organization_id == user.organization_id
     operator.post(reverse("operations_resume_number", args=[user.primary_number.pk]))

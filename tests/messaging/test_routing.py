@@ -13,6 +13,7 @@ from messaging.models import CarrierAccount, Message, SendingNumber
 from messaging.models.messages import Status
 from provisioning.changes import Actor
 from provisioning.models import PhoneNumber, User
+from provisioning.number_pauses import Pause
 from provisioning.refusals import Refusal
 from tests import factories
 from tests.messaging.operations_rows import sending_of, text_of
@@ -206,9 +207,11 @@ def test_a_number_is_paused_with_a_reason_and_resumed_on_its_organizations_recor
         routing.pause_number(number, actor, "  ")
     assert routing.pause_number(number, actor, "Complaints of the carrier")
     assert not routing.pause_number(number, actor, "Again")
+    assert routing.pause_of(number.number) == Pause("Complaints of the carrier")
     assert routing.resume_number(number, actor, now)
     assert not routing.resume_number(number, actor, now)
-    assert sending_of(user).next_due_at == now
+    assert (sending_of(user).next_due_at, sending_of(user).pause_reason) == (now, "")
+    assert routing.pause_of(number.number) is None
     (paused,), (resumed,) = events("number.paused"), events("number.resumed")
     assert (paused.organization_id, paused.after["reason"]) == (user.organization_id, "Complaints of the carrier")
     assert resumed.after == {"paused": False}

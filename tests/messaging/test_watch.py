@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from messaging import clock, health, watch
 from messaging.inbound import accept_inbound
 from messaging.models import CarrierBatch, Receipt, SendingNumber
 from messaging.operations import figures
-from provisioning import heartbeats
+from provisioning import alert_words, heartbeats
 from provisioning.models import Alert, User
 from tests import factories
 from tests.compliance.threads import at_once
@@ -132,6 +133,17 @@ def test_a_paused_number_is_told_until_it_goes_on(number: SendingNumber) -> None
     SendingNumber.objects.update(paused=False)
     watch.look(NOW)
     assert open_alerts("number_paused") == []
+
+
+@pytest.mark.parametrize(("reason", "said"), [("Complaints, 30% of all", "30% of all"), ("", "reason: –")])
+def test_the_alert_of_a_paused_number_says_why_and_leads_to_its_page(
+    number: SendingNumber, reason: str, said: str
+) -> None:
+    SendingNumber.objects.update(paused=True, pause_reason=reason)
+    watch.look(NOW)
+    words = alert_words.words(Alert.objects.get(code="number_paused"))
+    assert said in words.sentence
+    assert words.link == reverse("number", args=[number.pk])
 
 
 def test_texts_that_nobody_reads_are_one_alert_a_number_until_somebody_can(user: User, number: SendingNumber) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from messaging.models import SendingNumber
 from provisioning import task_engine
 from provisioning.models import (
     Campaign,
@@ -348,6 +349,19 @@ def test_a_refusal_saves_nothing_of_the_form(admin: Client, organization: Organi
     assert (answer.status_code, "without a number pool" in text_of(answer)) == (422, True)
     row.refresh_from_db()
     assert (row.location, row.campaign) == (location, None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"), [("Complaints <30%>", "Reason: Complaints <30%>"), ("", "The reason is in the audit log.")]
+)
+def test_a_number_that_the_provider_paused_says_so_and_why(admin: Client, user: User, reason: str, said: str) -> None:
+    row = PhoneNumber.objects.get(user=user)
+    assert "Your provider paused" not in text_of(admin.get(page_of(row)))
+    SendingNumber.objects.filter(number=row).update(paused=True, pause_reason=reason)
+    words = text_of(admin.get(page_of(row)))
+    assert "Your provider paused this number" in words
+    assert said in words
+    assert "Sending Paused" in words
 
 
 def test_the_page_of_one_number_takes_few_queries(
