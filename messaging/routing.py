@@ -54,7 +54,6 @@ class Preview:
     unknown: int
     other_carrier: bool
     target_paused: bool
-    target_draining: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,11 @@ def numbers_of(account: CarrierAccount, organization: Organization | None = None
 def preview(
     account: CarrierAccount, target: CarrierAccount, now: datetime, organization: Organization | None = None
 ) -> Preview:
-    """What `move` would do now. Three queries: over the numbers, what waits, and what was accepted in three days."""
+    """What `move` would do now. Three queries: over the numbers, what waits, and what was accepted in three days.
+
+    Raises Refusal where `move` would.
+    """
+    _check_target(account, target)
     moving = numbers_of(account, organization)
     of_these = Message.objects.filter(number__sending__in=moving)
     lately = first_id_at(now - UNKNOWN_COUNTED_FOR)
@@ -164,8 +167,15 @@ def preview(
         unknown=handed.filter(status=Status.UNCONFIRMED)[: MOST_COUNTED + 1].count(),
         other_carrier=account.carrier != target.carrier,
         target_paused=target.paused,
-        target_draining=target.draining_since is not None,
     )
+
+
+def _check_target(account: CarrierAccount, target: CarrierAccount) -> None:
+    """A paused target sends once it is resumed; one that drains would hold what comes for good."""
+    if target.pk == account.pk:
+        raise Refusal("same_account", _("Choose another account than the one the numbers are on."))
+    if target.draining_since is not None:
+        raise Refusal("target_draining", _("The target is being drained itself. End that, or choose another account."))
 
 
 def move(
@@ -179,10 +189,7 @@ def move(
 
     Raises Refusal for a target that is the account itself, or that drains.
     """
-    if target.pk == account.pk:
-        raise Refusal("same_account", _("Choose another account than the one the numbers are on."))
-    if target.draining_since is not None:
-        raise Refusal("target_draining", _("The target is being drained itself. End that, or choose another account."))
+    _check_target(account, target)
     moving = numbers_of(account, organization).order_by()
     moved = 0
     for organization_id in sorted(moving.values_list("organization_id", flat=True).distinct()):

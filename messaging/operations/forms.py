@@ -16,11 +16,24 @@ from provisioning.models import Organization
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
+    AccountChoiceField = forms.ModelChoiceField[CarrierAccount]
+else:
+    AccountChoiceField = forms.ModelChoiceField
+
+
+class AccountField(AccountChoiceField):
+    """Accounts by name, with what keeps one from sending."""
+
+    def label_from_instance(self, account: CarrierAccount) -> str:
+        if account.draining_since is not None:
+            return _("%(account)s (being drained)") % {"account": account.name}
+        return _("%(account)s (paused)") % {"account": account.name} if account.paused else account.name
+
 
 class MoveForm(forms.Form):
     """All numbers of an account, or one organization's, to another account."""
 
-    target = forms.ModelChoiceField(CarrierAccount.objects.none(), label=_("To the account"), empty_label=None)
+    target = AccountField(CarrierAccount.objects.none(), label=_("To the account"), empty_label=None)
     organization = forms.ModelChoiceField(
         Organization.objects.none(), label=_("Numbers of"), required=False, empty_label=_("Every organization")
     )

@@ -177,23 +177,39 @@ def test_a_failover_asks_first_and_moves_when_confirmed(
     assert "never sent again" in asked
     assert "another carrier" in asked
     assert "The target is paused" in asked
+    assert "Second way (paused)" in shown(operator, reverse("operations_account", args=[account.pk]))
     assert sending_of(user).carrier_account_id == account.pk
     answer = operator.post(path, {**form, "confirmed": "1"}, follow=True)
     assert "1 number moved to Second way" in answer.content.decode()
+    assert "Second way is paused: nothing of theirs goes out" in answer.content.decode()
     assert sending_of(user).carrier_account_id == target.pk
 
 
+@pytest.mark.parametrize("posted", [{}, {"confirmed": "1"}], ids=["asked", "confirmed"])
 @pytest.mark.parametrize("target", ["", "itself", "draining"])
 def test_a_failover_to_nowhere_is_refused_in_words(
-    operator: Client, account: CarrierAccount, user: User, now: Any, target: str
+    operator: Client, account: CarrierAccount, user: User, now: Any, target: str, posted: dict[str, str]
 ) -> None:
     draining = factories.CarrierAccountFactory(draining_since=now)
     wanted = {"": "", "itself": str(account.pk), "draining": str(draining.pk)}[target]
     path = reverse("operations_account_move", args=[account.pk])
-    answer = operator.post(path, {"target": wanted, "confirmed": "1"})
+    answer = operator.post(path, {"target": wanted, **posted})
     assert answer.status_code == 422
     assert "#i-err" in answer.content.decode()
     assert sending_of(user).carrier_account_id == account.pk
+
+
+def test_where_there_is_no_other_account_it_is_said_how_to_connect_one(
+    operator: Client, account: CarrierAccount
+) -> None:
+    move, connect = reverse("operations_account_move", args=[account.pk]), reverse("admin:messaging_carrieraccount_add")
+    page = shown(operator, reverse("operations_account", args=[account.pk]))
+    assert ("There is no other account" in page, f'href="{connect}"' in page, move in page) == (True, True, False)
+    answer = operator.post(move, {"target": ""})
+    assert (answer.status_code, "This field is required" in answer.content.decode()) == (422, False)
+    factories.CarrierAccountFactory()
+    page = shown(operator, reverse("operations_account", args=[account.pk]))
+    assert ("There is no other account" in page, move in page) == (False, True)
 
 
 def count_of(user: User, now: Any, days_ago: int = 0, **counted: int) -> None:

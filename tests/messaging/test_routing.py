@@ -196,6 +196,8 @@ def test_a_target_that_drains_or_is_the_same_is_refused(old: CarrierAccount, new
     new.draining_since = now
     with pytest.raises(Refusal) as draining:
         routing.move(old, new, actor, now)
+    with pytest.raises(Refusal):
+        routing.preview(old, new, now)
     assert (same.value.code, draining.value.code) == ("same_account", "target_draining")
     assert SendingNumber.objects.filter(carrier_account=old).count() == 2
 

@@ -111,17 +111,20 @@ def move(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
         return _page(request, account, form, status=422)
     target, organization = form.cleaned_data["target"], form.cleaned_data["organization"]
     now = clock.database_now()
-    if "confirmed" not in request.POST:
-        context = {"account": account, "target": target, "organization": organization, "most": figures.MOST}
-        context["preview"] = routing.preview(account, target, now, organization)
-        return render(request, "messaging/operations/move.html", context)
     try:
+        if "confirmed" not in request.POST:
+            context = {"account": account, "target": target, "organization": organization, "most": figures.MOST}
+            context["preview"] = routing.preview(account, target, now, organization)
+            return render(request, "messaging/operations/move.html", context)
         moved = routing.move(account, target, Actor.of_request(request), now, organization)
     except Refusal as refusal:
         form.add_error("target", refusal.sentence)
         return _page(request, account, form, status=422)
     told = ngettext("%(count)s number moved to %(target)s.", "%(count)s numbers moved to %(target)s.", moved)
     messages.success(request, told % {"count": moved, "target": target.name})
+    if target.paused:
+        waits = _("%(target)s is paused: nothing of theirs goes out until it is resumed.")
+        messages.warning(request, waits % {"target": target.name})
     return redirect("operations_account", account_id=account.pk)
 
 
@@ -154,4 +157,5 @@ def _page(request: HttpRequest, account: CarrierAccount, form: MoveForm, status:
     queue, (_all, delays) = figures.queue(now), health.receipt_delays(now)
     found = next(one for one in figures.accounts(now, queue.by_account, delays) if one.account.pk == account.pk)
     context = {"account": account, "health": found, "form": form, "most": figures.MOST, "title": _("Carrier account")}
+    context["has_others"] = CarrierAccount.objects.exclude(pk=account.pk).exists()
     return render(request, "messaging/operations/account.html", context, status=status)
