@@ -24,6 +24,8 @@ from messaging.transit import TOO_LATE, Answer, Outcome
 ANSWERED: Final[dict[type[Answer], str]] = {
     Accepted: "taken", Refused: "refused", NotTaken: "not_taken", Unconfirmed: "unknown",
 }  # fmt: skip
+NOT_LET_IN: Final = (401, 403, 404)
+"""What carriers answer to credentials that they do not know, or to an account that is not there."""
 LONGEST_REQUEST, LONGEST_RESPONSE = 200, 500
 
 _INSERT: Final = Statement(
@@ -58,6 +60,12 @@ def note(outcomes: Iterable[Outcome], now: datetime) -> None:
 
 def _is_late(outcome: Outcome) -> bool:
     return isinstance(outcome.answer, NotTaken) and outcome.answer.detail == TOO_LATE
+
+
+def _is_not_let_in(outcome: Outcome) -> bool:
+    """A refusal of the text itself, which may come with the same number, is a `Refused`."""
+    last = outcome.exchanges[-1].status if outcome.exchanges else None
+    return isinstance(outcome.answer, NotTaken) and last in NOT_LET_IN
 
 
 def note_question(text: Message, exchanges: Iterable[Exchange], now: datetime) -> None:
@@ -136,6 +144,7 @@ def _sums(outcomes: Iterable[Outcome], now: datetime) -> list[CarrierBatch]:
     for outcome in outcomes:
         batch, answered = batches[outcome.departure.account.id], ANSWERED[type(outcome.answer)]
         setattr(batch, answered, getattr(batch, answered) + 1)
+        batch.not_let_in += _is_not_let_in(outcome)
         if not isinstance(outcome.answer, NotTaken):
             took = round(outcome.seconds * 1000)
             batch.milliseconds += took

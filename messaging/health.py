@@ -11,7 +11,7 @@ from statistics import median
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncMinute
 
 from messaging.models import CarrierAccount, CarrierBatch, Message, Receipt
@@ -24,7 +24,7 @@ KEPT: Final = timedelta(days=1)
 DETAILED: Final = timedelta(hours=1)
 """Nothing looks closer than by the minute at what is older (operations/figures.py draws quarters of an hour)."""
 PORTION: Final = 5_000
-_ADDED_UP: Final = ("taken", "refused", "not_taken", "unknown", "milliseconds")
+_ADDED_UP: Final = ("taken", "refused", "not_taken", "not_let_in", "unknown", "milliseconds")
 ENOUGH: Final = 5
 """Fewer answers than this prove nothing."""
 FAILING_FROM: Final = 0.5
@@ -161,6 +161,17 @@ def unknown_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, 
         open=Sum("unknown"), texts=Sum("taken") + Sum("refused") + Sum("not_taken") + Sum("unknown")
     )
     return {row["carrier_account_id"]: (row["open"], row["texts"]) for row in sums}
+
+
+def not_let_in(now: datetime) -> set[uuid.UUID]:
+    """Accounts whose credentials are refused: so their carrier said last, within a quarter of an hour, and let in none.
+
+    What waits is tried at least once a minute, so credentials that were mended show as soon as a text goes out.
+    """
+    said = Q(taken__gt=0) | Q(refused__gt=0) | Q(not_let_in__gt=0)
+    last = CarrierBatch.objects.filter(said, carrier_account=OuterRef("pk"), at__gt=now - LATELY).order_by("-at", "-pk")
+    let_in = Subquery(last.values(let_in=F("taken") + F("refused"))[:1])
+    return set(CarrierAccount.objects.order_by().annotate(let_in=let_in).filter(let_in=0).values_list("pk", flat=True))
 
 
 def receipt_delays(now: datetime) -> tuple[Delay | None, dict[uuid.UUID, Delay]]:

@@ -20,6 +20,9 @@ class CarrierBatch(models.Model):
     taken = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0, help_text=_("The carrier took a look and said no."))
     not_taken = models.PositiveIntegerField(default=0, help_text=_("Not reached, throttled, or not let in."))
+    not_let_in = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("Of those not taken: the account’s credentials were refused.")
+    )
     unknown = models.PositiveIntegerField(default=0, help_text=_("It may have taken them."))
     milliseconds = models.PositiveBigIntegerField(
         default=0,

@@ -166,14 +166,16 @@ def outcomes_today(now: datetime) -> list[tuple[str, str, int]]:
 def accounts(
     now: datetime, waiting: Mapping[uuid.UUID | None, int], delays: Mapping[uuid.UUID, health.Delay]
 ) -> list[AccountHealth]:
-    """Every account, by name: four queries, and one more for each that is being drained."""
+    """Every account, by name: five queries, and one more for each that is being drained."""
     found = list(CarrierAccount.objects.order_by("name"))
     answers = health.answers_of([account.pk for account in found], now)
     times = health.answer_times_of([account.pk for account in found], now)
+    not_let_in = health.not_let_in(now)
     numbers = dict(SendingNumber.objects.order_by().values_list("carrier_account_id").annotate(texts=Count("pk")))
     return [
         _account_health(
-            account, answers.get(account.pk, health.Answers(0, 0)), times.get(account.pk, (None, 0)),
+            account, account.pk not in not_let_in, answers.get(account.pk, health.Answers(0, 0)),
+            times.get(account.pk, (None, 0)),
             numbers.get(account.pk, 0), waiting.get(account.pk, 0), delays.get(account.pk),
         )
         for account in found
@@ -182,6 +184,7 @@ def accounts(
 
 def _account_health(
     account: CarrierAccount,
+    let_in: bool,
     answers: health.Answers,
     times: tuple[float | None, int],
     numbers: int,
@@ -189,14 +192,16 @@ def _account_health(
     delay: health.Delay | None,
 ) -> AccountHealth:
     left = routing.left_to_drain(account)
-    return AccountHealth(account, states_of(account, left), left, numbers, waiting, answers, *times, delay)
+    return AccountHealth(account, states_of(account, left, let_in), left, numbers, waiting, answers, *times, delay)
 
 
-def states_of(account: CarrierAccount, left: int) -> list[str]:
-    """`paused` and `draining` (`drained`: nothing is left), for each holds texts by itself; or `sending`."""
+def states_of(account: CarrierAccount, left: int, let_in: bool) -> list[str]:
+    """`paused`, `draining` (`drained`: nothing is left), `not_let_in`: each holds texts by itself. Or `sending`."""
     states = ["paused"] if account.paused else []
     if account.draining_since is not None:
         states.append("draining" if left else "drained")
+    if not let_in:
+        states.append("not_let_in")
     return states or ["sending"]
 
 

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from compliance.models import AuditEvent
-from messaging import clock, measurements, watch
+from messaging import clock, health, measurements, watch
 from messaging.models import (
     CarrierAccount,
     DailyCount,
@@ -112,6 +112,31 @@ def test_an_account_is_drained_once_nothing_of_before_is_left(
     assert "Draining" in shown(operator, path)
     Message.objects.filter(pk=text.pk).update(status=Status.SENT)
     assert "Drained" in shown(operator, path)
+
+
+def test_refused_credentials_are_told_until_the_carrier_lets_a_text_in(
+    operator: Client, account: CarrierAccount, now: Any
+) -> None:
+    path, told = reverse("operations_account", args=[account.pk]), ">Credentials refused</span>"
+    factories.CarrierAccountFactory(name="Another way")
+    batch(account, now - timedelta(minutes=2), taken=4)
+    assert told not in shown(operator, path)
+    batch(account, now - timedelta(minutes=1), not_taken=3, not_let_in=2)
+    batch(account, now, not_taken=1)
+    page = shown(operator, path)
+    assert (told in page, ">Sending</span>" in page) == (True, False)
+    assert "The carrier refuses the account’s credentials" in page
+    relay = shown(operator, "/operations/?part=1")
+    assert (relay.count(told), relay.count(">Sending</span>")) == (1, 1)
+    batch(account, now, taken=1, not_taken=1, not_let_in=1)
+    assert told not in shown(operator, path)
+    assert health.not_let_in(now) == set()
+
+
+def test_what_a_carrier_said_of_credentials_counts_for_a_quarter_of_an_hour(account: CarrierAccount, now: Any) -> None:
+    batch(account, now, not_taken=5, not_let_in=5)
+    assert health.not_let_in(now + timedelta(minutes=14)) == {account.pk}
+    assert health.not_let_in(now + timedelta(minutes=16)) == set()
 
 
 @pytest.mark.parametrize("act", ["pause", "drain"])

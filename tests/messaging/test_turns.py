@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging import destinations, leases, relay, transit
+from messaging.carriers import exchanges
 from messaging.carriers.base import Accepted, OutboundText
 from messaging.models import CarrierAccount, CarrierBatch, Conversation, Exchange, Message, SendingNumber
 from messaging.relay import Relay, run
@@ -164,6 +165,21 @@ def test_every_attempt_leaves_an_entry_for_support_and_a_sum_for_health(
     assert list(entries) == [(text.pk, 1, "not_taken", "HTTP 503"), (text.pk, 2, "taken", "")]
     first, second = CarrierBatch.objects.order_by("pk")
     assert (first.not_taken, first.milliseconds, second.taken) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(("http_status", "not_let_in"), [(401, 1), (403, 1), (404, 1), (429, 0)])
+def test_answers_to_credentials_that_a_carrier_does_not_know_are_counted_apart(
+    user: User, carrier: CarrierInMemory, clock: Clock, http_status: int, not_let_in: int
+) -> None:
+    def answer(text: OutboundText) -> Accepted:
+        exchanges.note(exchanges.Exchange("POST", "/v1/texts", http_status, 4, ""))
+        raise transit.NotTaken(f"HTTP {http_status}")
+
+    carrier.answer = answer
+    write(user)
+    run(clock)
+    counted = CarrierBatch.objects.get()
+    assert (counted.not_taken, counted.not_let_in) == (1, not_let_in)
 
 
 def test_a_slow_conversation_does_not_keep_others_from_the_wire(

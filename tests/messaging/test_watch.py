@@ -94,14 +94,16 @@ def test_after_an_hour_a_minute_is_one_row_and_no_picture_changes(
         for second in (0, 1, 59):
             batch = {"taken": place, "refused": 1, "not_taken": 2, "unknown": 3, "slowest": 100 + second}
             CarrierBatch.objects.create(
-                carrier_account=account, at=at + timedelta(seconds=second), milliseconds=place, **batch
+                carrier_account=account, at=at + timedelta(seconds=second), milliseconds=place, not_let_in=1, **batch
             )
+    not_let_in = CarrierBatch.objects.count()
     pictures = [figures.flow(NOW, figures.HOUR, figures.MINUTE), figures.flow(NOW, figures.DAY, figures.QUARTER)]
     lately = CarrierBatch.objects.filter(at__gte=NOW - timedelta(hours=1)).count()
     for _again in range(2):
         health.forget(NOW)
         assert CarrierBatch.objects.filter(at__gte=NOW - timedelta(hours=1)).count() == lately
         assert CarrierBatch.objects.count() == lately + (90 - lately) // 3
+        assert sum(CarrierBatch.objects.values_list("not_let_in", flat=True)) == not_let_in
     assert pictures == [
         figures.flow(NOW, figures.HOUR, figures.MINUTE),
         figures.flow(NOW, figures.DAY, figures.QUARTER),

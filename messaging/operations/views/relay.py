@@ -26,7 +26,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def context() -> dict[str, Any]:
-    """Everything on the page: at most seventeen queries, and one for each account that is being drained."""
+    """Everything on the page: at most eighteen queries, and one for each account that is being drained."""
     now = clock.database_now()
     hour, day, queue = figures.flow(now, figures.HOUR, figures.MINUTE), figures.day_flow(now), figures.queue(now)
     delay, delays = health.receipt_delays(now)
