@@ -319,6 +319,22 @@ def test_an_attempt_without_an_answer_says_when_it_was_handed_over(
     assert "Sending was committed" not in shown(operator, path)
 
 
+def test_pages_below_another_say_where_they_are_as_all_pages_do(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    target = factories.CarrierAccountFactory()
+    asked = operator.post(reverse("operations_account_move", args=[account.pk]), {"target": str(target.pk)})
+    pages = [
+        shown(operator, reverse("operations_account", args=[account.pk])),
+        shown(operator, reverse("operations_pause_account", args=[account.pk])),
+        shown(operator, reverse("operations_drain_account", args=[account.pk])),
+        shown(operator, reverse("operations_pause_number", args=[user.primary_number.pk])),
+        shown(operator, reverse("operations_text", args=[text_of(user, now).pk])),
+        asked.content.decode(),
+    ]
+    assert [page.count('<ol class="crumbs"><li><a href="/operations/') for page in pages] == [1] * 6
+
+
 def test_a_text_that_never_left_has_no_attempt(operator: Client, user: User, now: Any) -> None:
     page = shown(operator, reverse("operations_text", args=[text_of(user, now, Status.QUEUED).pk]))
     assert "Nothing was handed to a carrier" in page
