@@ -288,6 +288,19 @@ def test_a_number_is_paused_with_a_reason_and_its_administrators_are_alerted(
     assert not sending_of(user).paused
 
 
+@pytest.mark.parametrize("kind", ["account", "number"])
+def test_who_pauses_what_is_paused_is_told_that_the_first_reason_stays(
+    operator: Client, account: CarrierAccount, user: User, kind: str
+) -> None:
+    key = account.pk if kind == "account" else user.primary_number.pk
+    path = reverse(f"operations_pause_{kind}", args=[key])
+    first = operator.post(path, {"reason": "Complaints"}, follow=True).content.decode()
+    again = operator.post(path, {"reason": "Too much"}, follow=True).content.decode()
+    assert ("was paused already" in first, "was paused already" in again) == (False, True)
+    (event,) = AuditEvent.objects.filter(action__endswith=".paused")
+    assert event.after["reason"] == "Complaints"
+
+
 def test_the_log_of_a_text_shows_everything_but_words_and_the_whole_number(
     operator: Client, account: CarrierAccount, user: User, now: Any
 ) -> None:

@@ -74,9 +74,12 @@ def pause(request: HttpRequest, account_id: uuid.UUID) -> HttpResponse:
     account = _account(account_id)
     form = AccountReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        routing.pause(account, Actor.of_request(request), form.cleaned_data["reason"])
-        told = _("%(account)s is paused. Its texts wait, and fail when they have waited for 24 hours.")
-        messages.success(request, told % {"account": account.name})
+        words = {"account": account.name}
+        if routing.pause(account, Actor.of_request(request), form.cleaned_data["reason"]):
+            told = _("%(account)s is paused. Its texts wait, and fail when they have waited for 24 hours.")
+            messages.success(request, told % words)
+        else:
+            messages.warning(request, _("%(account)s was paused already; the reason given then stays.") % words)
         return redirect("operations_account", account_id=account.pk)
     return _ask(request, account, "pause_account", form=form, status=422 if form.is_bound else 200)
 

@@ -50,8 +50,11 @@ def pause(request: HttpRequest, number_id: uuid.UUID) -> HttpResponse:
     number = _number(number_id)
     form = NumberReasonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        routing.pause_number(number, Actor.of_request(request), form.cleaned_data["reason"])
-        messages.success(request, _("%(number)s is paused.") % {"number": display(number.number.e164)})
+        words = {"number": display(number.number.e164)}
+        if routing.pause_number(number, Actor.of_request(request), form.cleaned_data["reason"]):
+            messages.success(request, _("%(number)s is paused.") % words)
+        else:
+            messages.warning(request, _("%(number)s was paused already; the reason given then stays.") % words)
         return redirect("operations_numbers")
     status = 422 if form.is_bound else 200
     return render(request, "messaging/operations/pause_number.html", {"row": number, "form": form}, status=status)
