@@ -272,6 +272,19 @@ def test_numbers_of_one_organization_and_paused_ones(operator: Client, user: Use
     assert shown(operator, "/operations/numbers/?organization=none&order=nonsense")
 
 
+@pytest.mark.parametrize("asked", ["", "?paused=1", "?organization={}"])
+def test_a_paused_number_that_was_quiet_is_found_to_be_resumed(
+    operator: Client, user: User, stranger: User, now: Any, asked: str
+) -> None:
+    count_of(user, now, accepted=1)
+    SendingNumber.objects.update(paused=True, pause_reason="Complaints")
+    page = shown(operator, "/operations/numbers/" + asked.format(stranger.organization_id))
+    resume = reverse("operations_resume_number", args=[stranger.primary_number.pk])
+    assert (page.count(resume), "Complaints" in page) == (1, True)
+    mine = shown(operator, f"/operations/numbers/?organization={user.organization_id}")
+    assert resume not in mine
+
+
 def test_a_number_is_paused_with_a_reason_and_its_administrators_are_alerted(
     operator: Client, user: User, now: Any
 ) -> None:
