@@ -114,7 +114,7 @@ def test_what_was_put_off_meanwhile_goes_at_once(
         routing.drain(old, actor, now)
         routing.end_draining(old, actor, now)
     elif ends == "pause of the account":
-        routing.pause(old, actor)
+        routing.pause(old, actor, "Why")
         routing.resume(old, actor, now)
     elif ends == "pause of the number":
         routing.pause_number(sending_of(user), actor, "Why")
