@@ -26,6 +26,8 @@ ANSWERED: Final[dict[type[Answer], str]] = {
 }  # fmt: skip
 NOT_LET_IN: Final = (401, 403, 404)
 """What carriers answer to credentials that they do not know, or to an account that is not there."""
+CAME: Final = (Accepted, Refused)
+"""An answer came, so it took a time. Whoever waited in vain (`unknown`) knows how long it waited, and no more."""
 LONGEST_REQUEST, LONGEST_RESPONSE = 200, 500
 
 _INSERT: Final = Statement(
@@ -93,7 +95,7 @@ def _measure(outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         account, answer = outcome.departure.account.name, outcome.answer
         fared[account, "too_late" if _is_late(outcome) else ANSWERED[type(answer)], getattr(answer, "reason", "")] += 1
-        if not isinstance(answer, NotTaken):
+        if isinstance(answer, CAME):
             seconds[account].append(outcome.seconds)
     measurements.count_outcomes(fared)
     for account, took in seconds.items():
@@ -145,7 +147,7 @@ def _sums(outcomes: Iterable[Outcome], now: datetime) -> list[CarrierBatch]:
         batch, answered = batches[outcome.departure.account.id], ANSWERED[type(outcome.answer)]
         setattr(batch, answered, getattr(batch, answered) + 1)
         batch.not_let_in += _is_not_let_in(outcome)
-        if not isinstance(outcome.answer, NotTaken):
+        if isinstance(outcome.answer, CAME):
             took = round(outcome.seconds * 1000)
             batch.milliseconds += took
             batch.slowest = max(batch.slowest, took)

@@ -59,6 +59,18 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerTimes:
+    """Milliseconds until an answer came, taken or refused: on average (None: none came) and at most.
+
+    `unanswered` are the texts whose answer never came; they have no such time.
+    """
+
+    milliseconds: float | None = None
+    slowest: int = 0
+    unanswered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """Between a carrier taking a text and its receipt, in seconds: the median, and what the slowest tenth exceeds."""
 
@@ -142,14 +154,16 @@ def answers_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, 
     return {row["carrier_account_id"]: Answers(row["ok"] + row["bad"], row["bad"]) for row in sums}
 
 
-def answer_times_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, tuple[float | None, int]]:
-    """Milliseconds, on average and at most, that each account took to answer in the last quarter of an hour."""
+def answer_times_of(accounts: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, AnswerTimes]:
+    """How long each account took to answer in the last quarter of an hour."""
     lately = CarrierBatch.objects.filter(carrier_account_id__in=list(accounts), at__gt=now - LATELY).order_by()
     sums = lately.values("carrier_account_id").annotate(
-        answered=Sum("taken") + Sum("refused"), time=Sum("milliseconds"), most=Max("slowest")
+        answered=Sum("taken") + Sum("refused"), time=Sum("milliseconds"), most=Max("slowest"), lost=Sum("unknown")
     )
     return {
-        row["carrier_account_id"]: (row["time"] / row["answered"] if row["answered"] else None, row["most"])
+        row["carrier_account_id"]: AnswerTimes(
+            row["time"] / row["answered"] if row["answered"] else None, row["most"], row["lost"]
+        )
         for row in sums
     }
 

@@ -50,7 +50,7 @@ class Moment:
 
     @property
     def answer_milliseconds(self) -> float | None:
-        """On average; None where nothing was answered."""
+        """On average, of answers that came (taken, refused); None where none did."""
         answered = self.answers[0] + self.answers[1]
         return self.milliseconds / answered if answered else None
 
@@ -77,8 +77,7 @@ class AccountHealth:
     numbers: int
     waiting: int
     answers: health.Answers
-    answer_milliseconds: float | None
-    slowest: int
+    times: health.AnswerTimes
     delay: health.Delay | None
 
 
@@ -175,7 +174,7 @@ def accounts(
     return [
         _account_health(
             account, account.pk not in not_let_in, answers.get(account.pk, health.Answers(0, 0)),
-            times.get(account.pk, (None, 0)),
+            times.get(account.pk, health.AnswerTimes()),
             numbers.get(account.pk, 0), waiting.get(account.pk, 0), delays.get(account.pk),
         )
         for account in found
@@ -186,13 +185,13 @@ def _account_health(
     account: CarrierAccount,
     let_in: bool,
     answers: health.Answers,
-    times: tuple[float | None, int],
+    times: health.AnswerTimes,
     numbers: int,
     waiting: int,
     delay: health.Delay | None,
 ) -> AccountHealth:
     left = routing.left_to_drain(account)
-    return AccountHealth(account, states_of(account, left, let_in), left, numbers, waiting, answers, *times, delay)
+    return AccountHealth(account, states_of(account, left, let_in), left, numbers, waiting, answers, times, delay)
 
 
 def states_of(account: CarrierAccount, left: int, let_in: bool) -> list[str]:

@@ -20,6 +20,14 @@ def seconds(count: float) -> str:
 
 
 @register.filter
+def took(milliseconds: float) -> str:
+    """`41 ms` of what lasted less than a second, else as `seconds`."""
+    if round(milliseconds) < 1000:
+        return _("%(count)s ms") % {"count": round(milliseconds)}
+    return seconds(milliseconds / 1000)
+
+
+@register.filter
 def per_cent(share: float) -> str:
     """A share of one, as `2.5%`."""
     return f"{share * 100:.1f}%"
