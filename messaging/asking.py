@@ -21,7 +21,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from messaging import exchange_log, receipts
-from messaging.carriers import UnknownCarrier, adapter_for
+from messaging.carriers import ADAPTERS, UnknownCarrier, adapter_for
 from messaging.carriers.base import CannotBeAsked, Carrier, ReceiptEvent, SendError
 from messaging.carriers.exchanges import Exchange, recording
 from messaging.carriers.wire import Wire
@@ -49,22 +49,41 @@ SENTENCES: Final[dict[Answer, Promise]] = {
     Answer.NOT_KNOWN: gettext_lazy(
         "The carrier doesn’t know this text, as of now. That is no proof that it never had it, so nothing changes."
     ),
-    Answer.CANNOT_BE_ASKED: gettext_lazy("There is no carrier that can be asked about this text."),
+    Answer.CANNOT_BE_ASKED: gettext_lazy("The carrier can’t be asked about this text."),
     Answer.NO_ANSWER: gettext_lazy("The carrier gave no usable answer. Try again in a minute."),
 }
 
 
-def may_ask(text: Message) -> bool:
-    """Whether there is anybody to ask: it was handed to a carrier account at least once."""
-    return text.direction == Direction.OUTBOUND and text.carrier_account_id is not None and text.attempts > 0
+INBOUND: Final = gettext_lazy("Nobody is asked about a text that was received: the carrier brought it.")
+NOT_HANDED_OVER: Final = gettext_lazy("Nobody can be asked about this text: it was never handed to a carrier.")
+NO_QUESTIONS: Final = gettext_lazy(
+    "The carrier can’t be asked about this text: %(carrier)s answers no such questions. Only a receipt can tell more."
+)
+NO_ID: Final = gettext_lazy(
+    "The carrier can’t be asked about this text: its id of the text isn’t known. A receipt may bring it. Until then "
+    "look for the text in the carrier’s own log."
+)
+
+
+def why_not(text: Message) -> str:
+    """Why the carrier can't be asked about this text; empty where it can."""
+    account = text.carrier_account
+    if text.direction != Direction.OUTBOUND:
+        return str(INBOUND)
+    if account is None or not text.attempts:
+        return str(NOT_HANDED_OVER)
+    adapter = ADAPTERS.get(account.carrier)
+    if adapter is None or not adapter.answers_questions:
+        return str(NO_QUESTIONS) % {"carrier": adapter.label if adapter else account.carrier}
+    return "" if text.carrier_message_id else str(NO_ID)
 
 
 def ask(text: Message, actor: Actor, now: datetime) -> Answer:
     """Ask the text's carrier about it, and take over what it says; call it in no transaction.
 
-    A text that no carrier had is answered at once, and leaves no trace: nobody was asked.
+    Where nobody can be asked (`why_not`), that is the answer at once, and leaves no trace.
     """
-    if not may_ask(text):
+    if why_not(text):
         return Answer.CANNOT_BE_ASKED
     answer, event, exchanges = _asked(text)
     with transaction.atomic():

@@ -19,6 +19,7 @@ class Maker(Protocol):
     label: str
     default_base_url: str
     credentials: tuple[Credential, ...]
+    answers_questions: bool
 
     def __call__(self, base_url: str, credentials: Mapping[str, Any], /) -> Carrier:
         """The adapter."""

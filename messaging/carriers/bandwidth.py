@@ -174,6 +174,7 @@ class BandwidthCarrier:
         Credential("callback_user", _("user ID of the application’s callbacks, chosen by you")),
         Credential("callback_password", _("their password, chosen by you")),
     )
+    answers_questions: ClassVar[bool] = True
     webhook_answer: ClassVar[WebhookAnswer] = PLAIN_ANSWER
 
     def __init__(self, base_url: str, credentials: Mapping[str, Any]) -> None:

@@ -184,6 +184,8 @@ class Carrier(Protocol):
     """Where its API is, unless an operator says otherwise."""
     credentials: ClassVar[tuple[Credential, ...]]
     """What an operator enters to connect an account."""
+    answers_questions: ClassVar[bool]
+    """Whether it can be asked about a text by the id that it gave it (`lookup`)."""
     webhook_answer: ClassVar[WebhookAnswer]
     """What it wants to hear when we took a webhook."""
 

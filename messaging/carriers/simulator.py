@@ -78,6 +78,7 @@ class SimulatedCarrier:
         Credential("api_key", _("what texts are sent with")),
         Credential("webhook_secret", _("what its webhooks are signed with")),
     )
+    answers_questions: ClassVar[bool] = False
     webhook_answer: ClassVar[WebhookAnswer] = PLAIN_ANSWER
 
     def __init__(self, base_url: str, credentials: Mapping[str, Any]) -> None:

@@ -174,6 +174,7 @@ class TwilioCarrier:
             "messaging_service_sid", _("messaging service that the numbers belong to, as in MG0123…"), required=False
         ),
     )
+    answers_questions: ClassVar[bool] = True
     webhook_answer: ClassVar[WebhookAnswer] = WebhookAnswer("text/xml", b"<Response/>")
     """TwiML that does nothing. Twilio takes any other body for a mistake, or for a reply to send."""
 

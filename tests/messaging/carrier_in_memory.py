@@ -30,6 +30,7 @@ class CarrierInMemory:
     """Takes every text, unless `answer` (called with the text, before it is taken) raises; after `seconds` of it."""
 
     label, default_base_url, credentials, webhook_answer = "In memory", "", (), PLAIN_ANSWER
+    answers_questions = False
 
     def __init__(self) -> None:
         self.taken: list[OutboundText] = []

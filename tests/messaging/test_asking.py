@@ -151,7 +151,9 @@ def test_an_answer_that_the_adapter_can_not_read_is_a_sentence_and_told(
 
 def test_a_carrier_that_can_not_be_asked_says_so(operator: Client, text: Message, twilio: Twilio) -> None:
     Message.objects.update(carrier_message_id="")
-    assert "no carrier that can be asked about this text" in ask(operator, text)
+    page = ask(operator, text)
+    assert page.count("its id of the text isn’t known") == 2, "in answer to the click, and instead of the button"
+    assert "Ask the carrier" not in page
     assert twilio.asked == []
     assert Exchange.objects.count() == 0
 
@@ -162,11 +164,23 @@ def test_only_a_text_that_a_carrier_had_can_be_asked_about(operator: Client, tex
     inbound = text_of(
         user, now, Status.RECEIVED, seq=8, direction=Direction.INBOUND, carrier_account=text.carrier_account, attempts=1
     )
-    for other in (waiting, inbound):
-        assert "no carrier that can be asked about this text" in ask(operator, other)
+    for other, said in ((waiting, "never handed to a carrier"), (inbound, "the carrier brought it")):
+        assert said in ask(operator, other)
         page = operator.get(reverse("operations_text", args=[other.pk])).content.decode()
+        assert said in page
         assert "Ask the carrier" not in page
     assert "Ask the carrier" in operator.get(reverse("operations_text", args=[text.pk])).content.decode()
+    assert not AuditEvent.objects.filter(action="text.carrier_asked").exists()
+
+
+@pytest.mark.parametrize(("carrier", "called"), [("simulator", "Simulator"), ("unheard-of", "unheard-of")])
+def test_a_carrier_that_answers_no_questions_is_not_asked(
+    operator: Client, text: Message, twilio: Twilio, carrier: str, called: str
+) -> None:
+    CarrierAccount.objects.update(carrier=carrier)
+    page = ask(operator, text)
+    assert page.count(f"{called} answers no such questions") == 2
+    assert "Ask the carrier" not in page
     assert not AuditEvent.objects.filter(action="text.carrier_asked").exists()
 
 

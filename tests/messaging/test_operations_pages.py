@@ -363,7 +363,7 @@ def test_pages_below_another_say_where_they_are_as_all_pages_do(
 
 def test_a_text_that_never_left_has_no_attempt(operator: Client, user: User, now: Any) -> None:
     page = shown(operator, reverse("operations_text", args=[text_of(user, now, Status.QUEUED).pk]))
-    assert "Nothing was handed to a carrier" in page
+    assert "it was never handed to a carrier" in page
     assert "Sending was committed" not in page
 
 

@@ -37,7 +37,7 @@ def text(request: HttpRequest, text_id: uuid.UUID) -> HttpResponse:
     with transaction.atomic():
         row = get_object_or_404(text_log.texts().select_related("organization", "carrier_account"), pk=text_id)
         log = text_log.read(row, Actor.of_request(request))
-    return render(request, "messaging/operations/text.html", {"log": log, "text": row, "may_ask": asking.may_ask(row)})
+    return render(request, "messaging/operations/text.html", {"log": log, "text": row, "why_not": asking.why_not(row)})
 
 
 @requires(Permission.OPERATE)
@@ -47,5 +47,5 @@ def ask(request: HttpRequest, text_id: uuid.UUID) -> HttpResponse:
     row = get_object_or_404(text_log.texts().select_related("carrier_account"), pk=text_id)
     answer = asking.ask(row, Actor.of_request(request), clock.database_now())
     told = messages.success if answer in (asking.Answer.NEWS, asking.Answer.NOTHING_NEW) else messages.warning
-    told(request, str(asking.SENTENCES[answer]))
+    told(request, asking.why_not(row) or str(asking.SENTENCES[answer]))
     return redirect("operations_text", text_id=row.pk)

@@ -218,8 +218,10 @@ async def test_a_text_is_asked_about_by_the_carriers_id(wire: Wire, contract: Co
 @every_carrier
 async def test_a_carrier_that_cannot_be_asked_says_so(wire: Wire, contract: Contract) -> None:
     known = "" if contract.asked_line else contract.taken[2]
+    adapter = contract.make("http://127.0.0.1:9")
     with pytest.raises(CannotBeAsked):
-        await contract.make("http://127.0.0.1:9").lookup(TEXT.message_id, known, wire)
+        await adapter.lookup(TEXT.message_id, known, wire)
+    assert adapter.answers_questions is bool(contract.asked_line)
 
 
 @each(lambda contract: contract.capable, lambda case: f"{case.status} {case.body}")
