@@ -10,11 +10,9 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from messaging.labels import label
+from messaging.labels import label, pill
 from messaging.models import Message
-from messaging.models.messages import Direction, Kind, Status
-
-PILLS = {"err": "pill-err", "warn": "pill-warn"}
+from messaging.models.messages import Direction, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,7 @@ def row(message: Message, words: str, now: datetime) -> Row:
         note = _("Not shown to the user: %(reason)s") % {"reason": message.get_withheld_display()}
         return Row(message, body, "", _("Received"), note if message.withheld else "")
     shown = label(message, now)
-    pill = "pill-ok" if message.status == Status.DELIVERED else PILLS.get(shown.tone, "")
-    return Row(message, body, pill, str(message.get_status_display()), _note(message, shown.advice))
+    return Row(message, body, pill(message.status), str(message.get_status_display()), _note(message, shown.advice))
 
 
 def _note(message: Message, advice: str) -> str:

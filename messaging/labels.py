@@ -28,6 +28,7 @@ ICONS = {
     Status.UNDELIVERED: "err",
 }
 TONES = {Status.UNCONFIRMED: "warn", Status.FAILED: "err", Status.BLOCKED: "err", Status.UNDELIVERED: "err"}
+PILLS = {"warn": "pill-warn", "err": "pill-err"}
 AUTOMATIC = {
     Status.QUEUED: _("Automatic reply, queued"),
     Status.SENDING: _("Automatic reply, sending"),
@@ -99,6 +100,11 @@ def _time(message: Message, status: Status) -> datetime | None:
         return None
     moment: datetime | None = getattr(message, f"{status.value}_at")
     return moment
+
+
+def pill(status: str) -> str:
+    """The class of the status's pill in hub.css."""
+    return "pill-ok" if status == Status.DELIVERED else PILLS.get(TONES.get(Status(status), ""), "")
 
 
 def snippet_lead(message: Message) -> str:

@@ -16,8 +16,11 @@ from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from messaging.carriers.base import UNKNOWN
 from messaging.models import CarrierAccount, Exchange, Message, Receipt
 from messaging.models.messages import Direction, Status
+from messaging.operations.text_words import CLAIMS, OUTCOMES, Words, cause
+from messaging.reasons import title
 from provisioning.changes import Actor, record_target
 
 FOUND: Final = 20
@@ -39,6 +42,11 @@ _FACTS: Final[tuple[tuple[str, str | Promise], ...]] = (
     ("retry_at", _("Tried again at")),
     ("leased_until", _("Held by a worker until")),
 )
+_ONLY_WHILE: Final[dict[str, tuple[str, ...]]] = {
+    "retry_at": (Status.QUEUED,),
+    "leased_until": (Status.QUEUED, Status.SENDING),
+}
+"""What is meant for later is no fact of a text that is through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +59,33 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """One exchange with a carrier, in words; `cause`: why it brought nothing, where that is known."""
+
+    exchange: Exchange
+    words: Words
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One receipt, in words."""
+
+    receipt: Receipt
+    words: Words
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextLog:
     """One text without its words. Times are in order."""
 
     text: Message
     counterpart: str
+    reason: str
     history: list[tuple[datetime, str]]
-    exchanges: list[Exchange]
-    receipts: list[Receipt]
+    exchanges: list[Said]
+    receipts: list[Report]
     unanswered: Unanswered | None
 
 
@@ -99,9 +126,10 @@ def read(text: Message, actor: Actor) -> TextLog:
     return TextLog(
         text,
         masked(text.counterpart),
+        title(text.reason) if text.reason else "",
         _history(text),
-        exchanges,
-        list(receipts.order_by("received_at", "pk")[:SHOWN]),
+        [Said(exchange, OUTCOMES[exchange.outcome], cause(exchange)) for exchange in exchanges],
+        [_report(receipt) for receipt in receipts.order_by("received_at", "pk")[:SHOWN]],
         _unanswered(text, exchanges),
     )
 
@@ -114,6 +142,15 @@ def _unanswered(text: Message, exchanges: Sequence[Exchange]) -> Unanswered | No
     return Unanswered(text.attempts, text.sending_at, text.status == Status.SENDING)
 
 
+def _report(receipt: Receipt) -> Report:
+    words = CLAIMS.get(receipt.claim, CLAIMS[UNKNOWN])
+    return Report(receipt, words, title(receipt.reason) if receipt.reason else "")
+
+
 def _history(text: Message) -> list[tuple[datetime, str]]:
-    facts: Sequence[tuple[datetime | None, str]] = [(getattr(text, name), str(words)) for name, words in _FACTS]
+    facts: Sequence[tuple[datetime | None, str]] = [
+        (getattr(text, name), str(words))
+        for name, words in _FACTS
+        if text.status in _ONLY_WHILE.get(name, (text.status,))
+    ]
     return sorted((at, words) for at, words in facts if at is not None)

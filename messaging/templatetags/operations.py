@@ -1,9 +1,11 @@
-"""`{% load operations %}`: seconds and shares as the operators' pages show them."""
+"""`{% load operations %}`: seconds, shares and pills as the operators' pages show them."""
 
 from __future__ import annotations
 
 from django import template
 from django.utils.translation import gettext as _
+
+from messaging import labels
 
 register = template.Library()
 _MINUTE, _HOUR = 60, 3600
@@ -25,6 +27,12 @@ def took(milliseconds: float) -> str:
     if round(milliseconds) < 1000:
         return _("%(count)s ms") % {"count": round(milliseconds)}
     return seconds(milliseconds / 1000)
+
+
+@register.filter
+def pill(status: str) -> str:
+    """The class of a text's pill."""
+    return labels.pill(status)
 
 
 @register.filter

@@ -102,6 +102,20 @@ RelayMinute.objects.bulk_create(
     for minute in range(1, 1440) if not 20 < minute < 28
 )
 """
+A_TEXT_WITH_A_STORY = """
+from messaging import clock
+from messaging.models import CarrierAccount, Exchange, Message
+account, now = CarrierAccount.objects.order_by("name").first(), clock.database_now()
+text = Message.objects.filter(direction="out", status="unconfirmed").first()
+for attempt, outcome, status, took, response in (
+    (1, "not_taken", 429, 41, "code: 4780"), (2, "unknown", None, 10010, "Unconfirmed: TimeoutError"),
+):
+    Exchange.objects.create(
+        message=text, carrier_account=account, attempt=attempt, at=now, milliseconds=took, outcome=outcome,
+        http_status=status, request="POST /v1/messages", response=response,
+    )
+print(text.pk)
+"""
 
 
 def test_the_relay_pages_of_a_provider_operator(hub: Hub, sign_in: Callable[..., Page]) -> None:
@@ -132,3 +146,6 @@ def test_the_relay_pages_of_a_provider_operator(hub: Hub, sign_in: Callable[...,
     whole = "box => box.scrollWidth <= box.clientWidth"
     assert page.get_by_label("Text id or carrier’s id").evaluate(whole)
     shoot(page, "operations-texts")
+    page.goto(f"/operations/texts/{hub.manage('shell', '-c', A_TEXT_WITH_A_STORY).split()[-1]}/")
+    expect(page.get_by_role("heading", name="Attempt 2")).to_be_visible()
+    shoot(page, "operations-text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, timedelta
@@ -328,7 +329,7 @@ def test_the_log_of_a_text_shows_everything_but_words_and_the_whole_number(
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(Status.UNCONFIRMED, "None was kept"), (Status.SENDING, "None is kept yet")]
+    ("status", "said"), [(Status.UNCONFIRMED, "No answer was kept"), (Status.SENDING, "No answer is kept yet")]
 )
 def test_an_attempt_without_an_answer_says_when_it_was_handed_over(
     operator: Client, account: CarrierAccount, user: User, now: Any, status: str, said: str
@@ -340,9 +341,9 @@ def test_an_attempt_without_an_answer_says_when_it_was_handed_over(
     Exchange.objects.create(message=text, carrier_account=account, attempt=2, at=now, outcome="asked")
     page = shown(operator, path)
     assert said in page
-    assert f"Sending was committed on {at:%-d %b %Y, %H:%M:%S}.123456 UTC" in page
+    assert f"{at:%-d %b %Y, %H:%M:%S} UTC, written down just before the first byte" in page
     Exchange.objects.create(message=text, carrier_account=account, attempt=2, at=now, outcome="unknown")
-    assert "Sending was committed" not in shown(operator, path)
+    assert "written down just before" not in shown(operator, path)
 
 
 def test_pages_below_another_say_where_they_are_as_all_pages_do(
@@ -364,7 +365,85 @@ def test_pages_below_another_say_where_they_are_as_all_pages_do(
 def test_a_text_that_never_left_has_no_attempt(operator: Client, user: User, now: Any) -> None:
     page = shown(operator, reverse("operations_text", args=[text_of(user, now, Status.QUEUED).pk]))
     assert "it was never handed to a carrier" in page
-    assert "Sending was committed" not in page
+    assert "written down just before" not in page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "response", "said"),
+    [
+        ("taken", 201, "", "The carrier took the text."),
+        ("not_taken", 429, "", "so it may go again. The carrier asks for fewer texts at once."),
+        ("not_taken", 401, "", "The carrier doesn’t accept the account’s credentials."),
+        ("not_taken", None, "TooLate", "Its turn for a connection came too late"),
+        ("not_taken", None, "NotTaken: TimeoutError", "No connection could be made in time."),
+        ("not_taken", None, "NotTaken: gaierror", "No connection could be made."),
+        ("unknown", None, "Unconfirmed: TimeoutError", "No answer came in time."),
+        ("unknown", None, "Unconfirmed: HttpParserError", "The connection broke off after the request had left."),
+        ("unknown", 502, "", "The carrier’s server had an error."),
+        ("asked", 200, "", "Nothing was sent."),
+    ],
+)
+def test_an_exchange_is_told_in_words_with_its_code_beside_them(
+    operator: Client, account: CarrierAccount, user: User, now: Any,
+    outcome: str, status: int | None, response: str, said: str,
+) -> None:  # fmt: skip
+    text = text_of(user, now, carrier_account=account, attempts=1)
+    Exchange.objects.create(
+        message=text, carrier_account=account, attempt=1, at=now, milliseconds=10_010, outcome=outcome,
+        http_status=status, response=response,
+    )  # fmt: skip
+    page = shown(operator, reverse("operations_text", args=[text.pk]))
+    assert said in page
+    assert f"<code>{outcome}</code>" in page
+    assert f"{now:%-d %b %Y, %H:%M:%S} UTC, after 10 s" in page
+    assert f"<code>{response}</code>" in page or not response
+
+
+def test_the_log_of_a_text_has_a_block_for_each_attempt(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    text = text_of(user, now, carrier_account=account, attempts=2)
+    for attempt, outcome in ((1, "not_taken"), (2, "taken"), (2, "asked")):
+        Exchange.objects.create(message=text, carrier_account=account, attempt=attempt, at=now, outcome=outcome)
+    page = shown(operator, reverse("operations_text", args=[text.pk]))
+    assert [heading in page for heading in ("<h3>Attempt 1<", "<h3>Attempt 2<", "<h3>Question<")] == [True] * 3
+    assert page.count("<h3>") == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "held"), [(Status.SENDING, True), (Status.DELIVERED, False), (Status.UNCONFIRMED, False)]
+)
+def test_what_was_meant_for_later_is_told_only_while_it_is(
+    operator: Client, user: User, now: Any, status: str, held: bool
+) -> None:
+    text = text_of(user, now, status, leased_until=now, retry_at=now)
+    page = shown(operator, reverse("operations_text", args=[text.pk]))
+    assert ("Held by a worker until" in page) is held
+    assert "Tried again at" not in page
+
+
+def test_an_unknown_outcome_is_a_pill_and_says_what_may_be_done(operator: Client, user: User, now: Any) -> None:
+    unknown = shown(operator, reverse("operations_text", args=[text_of(user, now, Status.UNCONFIRMED).pk]))
+    assert '<span class="pill pill-warn">Outcome unknown</span>' in unknown
+    assert "A receipt settles it, however late" in unknown
+    failed = text_of(user, now, Status.FAILED, reason="too_old")
+    page = shown(operator, reverse("operations_text", args=[failed.pk]))
+    assert '<span class="pill pill-err">Failed</span>' in page
+    assert "Waited for 24 hours <code>too_old</code>" in page
+    assert "A receipt settles it" not in page
+
+
+def test_a_receipt_is_told_in_words(operator: Client, account: CarrierAccount, user: User, now: Any) -> None:
+    text = text_of(user, now, Status.UNDELIVERED)
+    for claim in ("undelivered", "unknown"):
+        Receipt.objects.create(
+            organization=text.organization, carrier_account=account, message=text, claim=claim, carrier_code="30003",
+            reason="unreachable" if claim == "undelivered" else "", event_at=now, received_at=now, fingerprint=claim,
+            raw="",
+        )  # fmt: skip
+    page = shown(operator, reverse("operations_text", args=[text.pk]))
+    assert re.search(r'pill-err">Not delivered</span> [\w ’]+ <code>30003</code>', page)
+    assert 'pill-warn">Not understood</span> <code>30003</code>' in page
 
 
 def test_a_look_that_can_not_be_recorded_shows_nothing(user: User, now: Any, monkeypatch: pytest.MonkeyPatch) -> None:
