@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from messaging.charts import HEIGHT, LINES, TICKS, WIDTH, round_top
-from messaging.operations.figures import ANSWERS, Moment
+from messaging.charts import HEIGHT, LINES, WIDTH, round_top
+from messaging.operations.figures import ANSWERS, DAY, Moment, step_of
 from messaging.operations.minutes import Look
 
 GAP: Final = 0.15
@@ -28,15 +29,43 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """A path for each answer of carriers, stacked; and the line of their answer time on a scale of its own."""
+class Tick:
+    """A round time below a drawing: `place` in its units, `share` of its width in per cent."""
 
-    paths: list[tuple[str, str]]
+    place: str
+    share: str
+    at: datetime
+
+    @property
+    def begins_day(self) -> bool:
+        """Of UTC: then the day is told instead of the time."""
+        return step_of(self.at, DAY) == self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The columns of one answer of carriers, and its texts in all."""
+
+    name: str
+    title: str | Promise
+    path: str
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A layer for each answer of carriers; and the line of their answer time on a scale of its own."""
+
+    layers: list[Layer]
     scale: list[int]
     line: str
     line_scale: list[int]
-    ticks: list[Moment]
+    ticks: list[Tick]
     areas: list[Area]
+
+    @property
+    def texts(self) -> int:
+        return sum(layer.texts for layer in self.layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +79,9 @@ class Line:
     seconds: bool
 
 
+_TITLES: Final[dict[str, str | Promise]] = {
+    "taken": _("Taken"), "refused": _("Refused"), "not_taken": _("Not taken"), "unknown": _("Unknown"),
+}  # fmt: skip
 _DRAWN: Final[tuple[tuple[str, str | Promise, bool], ...]] = (
     ("waiting", _("Texts waiting"), False),
     ("oldest_seconds", _("Oldest text waiting"), True),
@@ -84,17 +116,29 @@ def _broken_line(values: Sequence[float | None], step: float, top: int) -> str:
     return "".join(parts)
 
 
-def stack(moments: Sequence[Moment]) -> Stack:
-    """Columns over the moments. At least two of them."""
+def ticks(places: Sequence[datetime], every: timedelta) -> list[Tick]:
+    """The round times (UTC) among these beginnings of steps, where each step begins."""
+    return [
+        Tick(f"{index * WIDTH / len(places):.1f}", f"{index * 100 / len(places):.2f}%", at.astimezone(UTC))
+        for index, at in enumerate(places)
+        if step_of(at, every) == at
+    ]
+
+
+def stack(moments: Sequence[Moment], every: timedelta) -> Stack:
+    """Columns over the moments, with round times below, `every` so often."""
     step = WIDTH / len(moments)
     top = round_top(max(moment.texts for moment in moments))
     slowest = round_top(round(max(moment.answer_milliseconds or 0 for moment in moments)))
     return Stack(
-        paths=[(name, _columns(moments, place, step, top)) for place, name in enumerate(ANSWERS)],
+        layers=[
+            Layer(name, _TITLES[name], _columns(moments, place, step, top), sum(one.answers[place] for one in moments))
+            for place, name in enumerate(ANSWERS)
+        ],
         scale=_scale(top),
         line=_line(moments, step, slowest),
         line_scale=_scale(slowest),
-        ticks=[moments[round(place * (len(moments) - 1) / (TICKS - 1))] for place in range(TICKS)],
+        ticks=ticks([moment.at for moment in moments], every),
         areas=[Area(f"{place * step:.1f}", f"{step:.1f}", moment) for place, moment in enumerate(moments)],
     )
 

@@ -66,6 +66,10 @@ class Queue:
     by_account: dict[uuid.UUID | None, int]
     on_the_wire: int
 
+    def oldest_seconds(self, now: datetime) -> float | None:
+        """How long the oldest has been due; None where nothing is."""
+        return (now - self.oldest_due_at).total_seconds() if self.oldest_due_at else None
+
 
 @dataclass(frozen=True, slots=True)
 class AccountHealth:
@@ -121,11 +125,12 @@ def _by_minute(since: datetime) -> Iterable[dict[str, Any]]:
 
 
 def day_flow(now: datetime) -> list[Moment]:
-    """The last 24 hours in quarters, at most a minute old."""
+    """The last 24 hours in quarters, at most a minute old; a day without a text costs little, and is not kept."""
     kept: list[Moment] | None = cache.get("operations:day")
     if kept is None:
         kept = flow(now, DAY, QUARTER)
-        cache.set("operations:day", kept, KEPT_SECONDS)
+        if any(moment.texts for moment in kept):
+            cache.set("operations:day", kept, KEPT_SECONDS)
     return kept
 
 

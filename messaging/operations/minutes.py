@@ -43,7 +43,7 @@ def note(now: datetime) -> None:
     row = RelayMinute(
         at=now.replace(second=0, microsecond=0),
         waiting=queue.waiting,
-        oldest_seconds=(now - queue.oldest_due_at).total_seconds() if queue.oldest_due_at else 0,
+        oldest_seconds=queue.oldest_seconds(now) or 0,
         receipt_seconds=delay.median if delay else None,
         unconfirmed=sum(texts for status, _, texts in figures.outcomes_today(now) if status == Status.UNCONFIRMED),
         orphans=figures.orphans(),

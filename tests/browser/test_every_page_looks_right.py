@@ -91,13 +91,22 @@ def test_the_admin_of_a_provider_operator(sign_in: Callable[..., Page]) -> None:
 A_DAY_OF_THE_RELAY = """
 from datetime import timedelta
 from messaging import clock
-from messaging.models import RelayMinute
+from messaging.models import CarrierAccount, CarrierBatch, RelayMinute
 now = clock.database_now().replace(second=0, microsecond=0)
 RelayMinute.objects.bulk_create(
     RelayMinute(
         at=now - timedelta(minutes=minute), waiting=(minute * 37) % 900, oldest_seconds=(minute * 11) % 300,
         receipt_seconds=None if minute % 40 < 5 else 0.4 + minute % 7, unconfirmed=minute // 300, orphans=minute % 4,
         batches=(1500 - minute) * 10, batch_texts=(1500 - minute) * 300 + (minute % 9) * 7,
+    )
+    for minute in range(1, 1440) if not 20 < minute < 28
+)
+account = CarrierAccount.objects.order_by("name").first()
+CarrierBatch.objects.bulk_create(
+    CarrierBatch(
+        carrier_account=account, at=now - timedelta(minutes=minute), taken=40 + minute % 30, refused=minute % 7 * 2,
+        not_taken=minute % 11 * 2, unknown=9 if minute % 13 == 0 else 0, milliseconds=(40 + minute % 30) * 80,
+        slowest=1200,
     )
     for minute in range(1, 1440) if not 20 < minute < 28
 )

@@ -74,8 +74,8 @@ def test_minutes_that_were_added_up_say_the_same(user: User, account: CarrierAcc
 def test_where_no_answer_came_there_is_no_time_and_no_point(user: User, account: CarrierAccount) -> None:
     noted(user, NOW, WAITED_IN_VAIN, WAITED_IN_VAIN)
     hour = figures.flow(NOW, figures.HOUR, figures.MINUTE)
-    drawn = stack(hour)
-    assert (drawn.line, drawn.line_scale[0]) == ("", 4)
+    drawn = stack(hour, figures.QUARTER)
+    assert (drawn.line, drawn.line_scale[0], drawn.texts) == ("", 4, 2)
     assert health.answer_times_of([account.pk], NOW) == {account.pk: health.AnswerTimes(None, 0, 2)}
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +30,7 @@ from messaging.models import (
 )
 from messaging.models.messages import Status
 from messaging.operations import figures, minutes
-from messaging.operations.charts import lines
+from messaging.operations.charts import lines, stack, ticks
 from messaging.tasks import look_for_alerts
 from provisioning import heartbeats
 from provisioning.models import Alert, User
@@ -75,7 +75,7 @@ def test_the_relay_page_tells_queue_answers_receipts_and_accounts(
     taken = text_of(user, now, Status.DELIVERED, sent_at=now - timedelta(seconds=8), carrier_account=account)
     with_log(taken, account, now)
     page = shown(operator, "/operations/?tables=1")
-    assert "3\xa0hours" in page
+    assert "The oldest has waited for 3 h, 0 being sent" in page
     assert "100 texts, 1 unknown" in page
     assert "4.0%" in page
     assert "100 ms" in page
@@ -93,6 +93,14 @@ def test_the_part_that_is_asked_for_again_is_no_whole_page(operator: Client, acc
     assert "/operations/?part=1" in shown(operator, "/operations/")
 
 
+def test_figures_that_are_read_are_not_swapped_away_from_below_the_reader(
+    operator: Client, account: CarrierAccount
+) -> None:
+    page = shown(operator, "/operations/?tables=1")
+    assert "It stands still while its figures are shown." in page
+    assert "hx-get" not in page
+
+
 def test_steps_without_answers_are_zero_and_old_answers_are_not_shown(account: CarrierAccount, now: Any) -> None:
     batch(account, now - timedelta(minutes=30), taken=5, milliseconds=50, slowest=20)
     batch(account, now - timedelta(minutes=30), taken=5, milliseconds=150, slowest=90)
@@ -102,6 +110,45 @@ def test_steps_without_answers_are_zero_and_old_answers_are_not_shown(account: C
     (busy,) = [moment for moment in hour if moment.texts]
     assert (busy.texts, busy.answer_milliseconds, busy.slowest) == (10, 20.0, 90)
     assert sum(moment.texts for moment in figures.flow(now, figures.DAY, figures.QUARTER)) == 17
+
+
+def test_below_the_drawings_are_round_times_and_the_day_where_it_begins() -> None:
+    now = datetime(2026, 11, 27, 0, 22, 41, tzinfo=UTC)
+    hour = ticks(figures.places(now, figures.HOUR, figures.MINUTE), figures.QUARTER)
+    assert [(f"{tick.at:%H:%M}", tick.begins_day, tick.place, tick.share) for tick in hour] == [
+        ("23:30", False, "116.7", "11.67%"), ("23:45", False, "366.7", "36.67%"), ("00:00", True, "616.7", "61.67%"),
+        ("00:15", False, "866.7", "86.67%"),
+    ]  # fmt: skip
+    day = ticks(figures.places(now, figures.DAY, figures.QUARTER), timedelta(hours=6))
+    assert [f"{tick.at:%d %H}" for tick in day] == ["26 06", "26 12", "26 18", "27 00"]
+
+
+def test_each_answer_is_told_by_its_pattern_and_its_figure(operator: Client, account: CarrierAccount, now: Any) -> None:
+    batch(account, now, taken=1234, refused=6, not_taken=3, unknown=1, milliseconds=9600, slowest=400)
+    layers = stack(figures.flow(now, figures.HOUR, figures.MINUTE), figures.QUARTER).layers
+    assert [(layer.name, layer.texts) for layer in layers] == [
+        ("taken", 1234), ("refused", 6), ("not_taken", 3), ("unknown", 1),
+    ]  # fmt: skip
+    page = shown(operator, "/operations/")
+    for name, title, texts in (("refused", "Refused", "6"), ("unknown", "Unknown", "1")):
+        assert f'<pattern id="answer-{name}"' in page
+        assert f'fill="url(#answer-{name})"' in page
+        assert f'{title} <span class="num">{texts}</span>' in page
+
+
+def test_a_first_run_says_that_nothing_was_sent_while_texts_have_outcomes(
+    operator: Client, account: CarrierAccount, user: User, now: Any
+) -> None:
+    OutcomeDay.objects.create(organization=user.organization, day=now.date(), status="blocked", texts=4)
+    page = shown(operator, "/operations/?tables=1")
+    assert "Nothing was sent in this hour." in page
+    assert "Nothing was sent in these 24 hours." in page
+    assert "handed to a carrier or not" in page
+    batch(account, now - timedelta(minutes=5), unknown=1)
+    page = shown(operator, "/operations/?tables=1")
+    assert "Nothing was sent" not in page
+    assert page.count("No answer came in this time.") == 2
+    assert page.count("is-bounded") == 2
 
 
 def test_an_account_is_drained_once_nothing_of_before_is_left(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,8 +13,11 @@ from django.views.decorators.http import require_GET
 from messaging import clock, health
 from messaging.models.messages import Status
 from messaging.operations import figures, minutes
-from messaging.operations.charts import lines, stack
+from messaging.operations.charts import lines, stack, ticks
 from provisioning.roles import Permission, requires
+
+TICKS: Final = {"hour": figures.QUARTER, "day": timedelta(hours=6)}
+"""Round times below a drawing; the small ones have half as many."""
 
 
 @requires(Permission.OPERATE)
@@ -36,8 +40,12 @@ def context() -> dict[str, Any]:
         "now": now,
         "queue": queue,
         "delay": delay,
-        "charts": [("hour", stack(hour), hour), ("day", stack(day), day)],
-        "courses": [(name, lines(found), found, minutes.noted(found)) for name, found in looks.items()],
+        "oldest_seconds": queue.oldest_seconds(now),
+        "charts": [(name, stack(found, TICKS[name]), found) for name, found in (("hour", hour), ("day", day))],
+        "courses": [
+            (name, lines(found), ticks([look.at for look in found], 2 * TICKS[name]), minutes.noted(found))
+            for name, found in looks.items()
+        ],
         "outcomes": [
             (Status(status).label, reason, texts, share) for status, reason, texts, share in _shares(outcomes)
         ],
