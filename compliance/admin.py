@@ -16,7 +16,15 @@ from provisioning.operators import ReadOnlyAdmin
 
 @admin.register(PurgeRun)
 class PurgeRunAdmin(ReadOnlyAdmin):
-    list_display = ("organization", "night", "started_at", "finished_at", "messages_deleted", "messages_kept")
+    list_display = (
+        "organization",
+        "night",
+        "after_restore",
+        "started_at",
+        "finished_at",
+        "messages_deleted",
+        "messages_kept",
+    )
     list_filter = ("night",)
     list_select_related = ("organization",)
     date_hierarchy = "night"

@@ -39,6 +39,7 @@ def certificate(run: PurgeRun) -> dict[str, Any]:
         "messages_unfinished": run.messages_unfinished,
         "deleted_digest": run.running_digest,
         "previous_digest": run.previous.digest if run.previous else "",
+        **({"after_restore": True} if run.after_restore else {}),
     }
 
 

@@ -103,11 +103,14 @@ class AuditEvent(models.Model):
 
 
 class PurgeRun(models.Model):
-    """The certificate of one organization's purge of one night: cutoff, counts, digest; no content."""
+    """The certificate of one organization's purge of one night, or after a restore: cutoff, counts; no content."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="purge_runs")
     night = models.DateField()
+    after_restore = models.BooleanField(
+        default=False, db_default=False, help_text=_("Of a backup that was restored; not the night’s run.")
+    )
     cutoff = models.DateTimeField()
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -124,8 +127,12 @@ class PurgeRun(models.Model):
         verbose_name = _("purge run")
         verbose_name_plural = _("purge runs")
         constraints = [
-            # One certificate an organization and night; a run that was stopped is taken up again.
-            models.UniqueConstraint(fields=["organization", "night"], name="purge_run_once_a_night"),
+            # One certificate an organization and night; a run that was stopped goes on. Restores have their own.
+            models.UniqueConstraint(
+                fields=["organization", "night"],
+                condition=models.Q(after_restore=False),
+                name="purge_run_once_a_night",
+            ),
         ]
         indexes = [
             # Runs that were stopped, to be taken up again.

@@ -15,6 +15,8 @@ What must never happen
 - What outlives texts is touched: opt-outs, counters, audit events, purge runs. A conversation's row stays too (two
   numbers and a place in a list, no content): a text that arrives meanwhile always finds it.
 - A run is counted twice, or nobody knows what it did. One PurgeRun an organization and night, by constraint.
+- What a backup brings back is kept, as its night's run had finished by then: a restore has runs of its own, which
+  count what they delete. The night's run is neither opened nor closed by them.
 
 Where a transaction begins and ends
 - One transaction a batch of 500: lock the organization, read the run, read what is held, delete, add to the run's
@@ -101,6 +103,17 @@ def purge(
     return runs
 
 
+def purge_restored(now: datetime, actor: Actor) -> list[PurgeRun]:
+    """What is too old by now goes from a backup that was just loaded, whatever ran before it was made.
+
+    Each call has runs of its own, one an organization: their counts are what this call deleted.
+    """
+    runs = _each(partial(_purge_restored_one, one.pk, now, actor) for one in _organizations(None))
+    _delete_ownerless_receipts(cutoff_at(now), actor)
+    empty_write_ahead_log()
+    return runs
+
+
 def forecast(now: datetime | None = None, *, organization: Organization | None = None) -> list[Forecast]:
     """What `purge` would do. Writes nothing."""
     now = now or clock.database_now()
@@ -157,15 +170,27 @@ def _purge_one(organization_id: UUID, now: datetime, actor: Actor) -> PurgeRun:
     return _complete(_open(organization_id, now).pk, now, actor)
 
 
+def _purge_restored_one(organization_id: UUID, now: datetime, actor: Actor) -> PurgeRun:
+    """A run that was stopped before the backup is taken up again once all is open, and finds nothing more."""
+    with transaction.atomic():
+        _lock(organization_id)
+        run = PurgeRun.objects.create(
+            organization_id=organization_id, night=night_of(now), after_restore=True, **_beginning(now)
+        )
+    return _complete(run.pk, now, actor)
+
+
 def _open(organization_id: UUID, now: datetime) -> PurgeRun:
     with transaction.atomic():
         _lock(organization_id)
         run, _opened = PurgeRun.objects.get_or_create(
-            organization_id=organization_id,
-            night=night_of(now),
-            defaults={"cutoff": cutoff_at(now), "started_at": now, "last_batch_at": now},
+            organization_id=organization_id, night=night_of(now), after_restore=False, defaults=_beginning(now)
         )
     return run
+
+
+def _beginning(now: datetime) -> dict[str, datetime]:
+    return {"cutoff": cutoff_at(now), "started_at": now, "last_batch_at": now}
 
 
 def _complete(run_id: UUID, now: datetime, actor: Actor) -> PurgeRun:
@@ -227,8 +252,9 @@ def _close(run_id: UUID, now: datetime, actor: Actor) -> PurgeRun:
         if run.finished_at:
             return run
         run.messages_kept, run.messages_unfinished = _staying(run.organization_id, run.cutoff)
+        # The end of the organization's chain: runs of one night, or that were stopped, close in any order.
         finished = PurgeRun.objects.filter(organization_id=run.organization_id, finished_at__isnull=False)
-        run.previous = finished.order_by("-night").first()
+        run.previous = finished.filter(next__isnull=True).order_by("-night").first()
         run.finished_at = now
         run.digest = certificates.seal(run)
         run.save()

@@ -40,7 +40,7 @@ def retention(request: HttpRequest) -> HttpResponse:
         "next_purge": next_purge(now),
         "cutoff": cutoff_at(next_purge(now)),
         "page": page_of(runs, "night", size=A_PAGE, **cursors(request.GET)),
-        "last": runs.filter(finished_at__isnull=False).order_by("-night").first(),
+        "last": runs.filter(finished_at__isnull=False).order_by("-night", "-pk").first(),
         "oldest": texts.order_by("accepted_at", "pk").values_list("accepted_at", flat=True).first(),
         "leaving": capped(leaving) if leaving.exists() else "",
         "leaving_last_day": cutoff_at(now) + SOON,
@@ -56,8 +56,13 @@ def purge_certificate(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     runs = PurgeRun.objects.filter(organization_id=organization_of(officer), finished_at__isnull=False)
     run = get_object_or_404(runs.select_related("previous"), pk=run_id)
     response = JsonResponse(certificate(run) | {"digest": run.digest}, json_dumps_params={"indent": 2})
-    response["Content-Disposition"] = f'attachment; filename="purge-{run.night:%Y-%m-%d}.json"'
+    response["Content-Disposition"] = f'attachment; filename="{_file_name(run)}"'
     return response
+
+
+def _file_name(run: PurgeRun) -> str:
+    """`purge-2026-11-24.json`; that of a restore has its time, too."""
+    return f"purge-{run.started_at:%Y-%m-%d-%H%M%S}.json" if run.after_restore else f"purge-{run.night:%Y-%m-%d}.json"
 
 
 def next_purge(now: datetime) -> datetime:

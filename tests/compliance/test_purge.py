@@ -317,6 +317,36 @@ def test_a_certificate_has_counts_and_a_digest_linked_to_the_one_before(conversa
     assert "confidential" not in str(certificates.certificate(first))
 
 
+def test_a_restores_run_is_one_of_its_own_and_the_chain_goes_on_through_it(conversation):
+    """Before the night's run or after it, as often as there are restores."""
+    actor = Actor(user_id=None, label="restore_backup", via="command")
+    text(conversation, CUTOFF - INSTANT)
+    [first] = retention.purge_restored(NOW - timedelta(hours=1), actor)
+    text(conversation, CUTOFF - timedelta(hours=2))
+    [nightly] = purge(NOW)
+    text(conversation, CUTOFF - INSTANT)
+    [second] = retention.purge_restored(NOW, actor)
+    [tomorrow] = purge(NOW + timedelta(days=1))
+    runs = [first, nightly, second, tomorrow]
+    assert [run.messages_deleted for run in runs] == [0, 2, 1, 0]
+    assert [run.previous for run in runs] == [None, first, nightly, second]
+    assert [certificates.certificate(run).get("after_restore") for run in runs] == [True, None, True, None]
+
+
+def test_a_run_that_was_stopped_before_a_restore_closes_behind_its_run(conversation, monkeypatch):
+    text(conversation, CUTOFF - INSTANT)
+    with monkeypatch.context() as patch:
+        kill_after(0, patch)
+        with pytest.raises(Killed):
+            purge(NOW)
+    actor = Actor(user_id=None, label="restore_backup", via="command")
+    [own] = retention.purge_restored(NOW + timedelta(hours=1), actor)
+    [nightly] = retention.resume(NOW + timedelta(hours=1, minutes=1))
+    [tomorrow] = purge(NOW + timedelta(days=1))
+    assert [run.messages_deleted for run in (own, nightly, tomorrow)] == [1, 0, 0]
+    assert (own.previous, nightly.previous, tomorrow.previous) == (None, own, nightly)
+
+
 def test_a_certificate_that_was_edited_no_longer_has_its_digest(conversation):
     [run] = purge(NOW)
     PurgeRun.objects.update(messages_deleted=5)

@@ -11,10 +11,10 @@ from django.utils import timezone
 from compliance import certificates
 from compliance.audit_words import line
 from compliance.models import AuditEvent, PurgeRun
-from compliance.retention import purge
+from compliance.retention import purge, purge_restored
 from compliance.views.retention import next_purge
 from messaging import clock
-from provisioning.changes import record
+from provisioning.changes import Actor, record
 from tests.compliance.rows import CUTOFF, INSTANT, conversation_of, text
 from tests.factories import NOW
 
@@ -85,6 +85,16 @@ def test_a_certificate_can_be_taken_and_checked(desk, organization):
     assert taken.pop("digest") == run.digest == certificates.seal(run)
     assert taken == certificates.certificate(run)
     assert taken["previous_digest"] == run.previous.digest
+
+
+def test_a_restores_run_says_so_and_its_file_has_a_name_of_its_own(desk, organization):
+    [nightly] = purge(NOW, organization=organization)
+    [own] = purge_restored(NOW, Actor(user_id=None, label="restore_backup", via="command"))
+    page = desk.get("/compliance/retention/").content.decode()
+    assert page.count("After a restore") == 1
+    response = desk.get(f"/compliance/retention/{own.pk}/")
+    assert response["Content-Disposition"] == 'attachment; filename="purge-2026-11-23-150000.json"'
+    assert json.loads(response.content)["previous_digest"] == nightly.digest
 
 
 def test_an_unfinished_run_has_no_certificate(desk, organization):

@@ -54,7 +54,7 @@ MOMENTS = {
     "before anything was set aside": (restoring.Restore, "_set_files_aside", 1),
     "after it was set aside, before the load": (archive, "walk", 2),
     "after the load, before anything was settled": (settling, "settle", 1),
-    "while the purge ran": (settling.retention, "purge", 1),
+    "while the purge ran": (settling.retention, "purge_restored", 1),
     "when all was settled": (settling, "record", 1),
 }
 

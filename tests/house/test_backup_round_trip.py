@@ -6,7 +6,7 @@ import stat
 import threading
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from compliance import packages, verification
+from compliance import certificates, packages, retention, verification
 from compliance.models import AuditEvent, Export, PurgeRun
 from messaging import clock, leases, policy, states, sweep
 from messaging.models import CarrierAccount, Conversation, Message, SendingNumber
@@ -23,7 +23,7 @@ from provisioning import heartbeats, vault
 from provisioning.models import Heartbeat, Organization, RegistrySubmission, Session
 from provisioning.registration import submissions
 from tests import factories
-from tests.compliance.rows import conversation_of, text
+from tests.compliance.rows import CUTOFF, INSTANT, conversation_of, text
 from tests.house.backups import PASSPHRASE, Place, fast_lock, make_at, needs_client, passphrase_lock, quiet
 from tests.provisioning.registration import rows as registrations
 from texting_hub.backup import BackupError, archive, databases
@@ -151,6 +151,66 @@ def test_what_has_expired_is_purged_before_anything_opens(
     if connection.vendor == "sqlite":
         everything = b"".join(content for name, content in place.files().items() if name.startswith("hub.sqlite3"))
         assert b"too old" not in everything
+
+
+@pytest.fixture
+def after_the_days_purge(place: Place, conversation: Conversation, tmp_path: Path) -> Path:
+    """A backup with that day's finished run, made before anything else expired."""
+    text(conversation, CUTOFF - INSTANT)
+    [nightly] = retention.purge(factories.NOW)
+    assert nightly.messages_deleted == 1
+    text(conversation, CUTOFF + timedelta(hours=1))
+    text(conversation, CUTOFF + timedelta(hours=3))
+    return make_at(tmp_path / "one.backup")
+
+
+def restore_at(now: datetime, place: Place, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "database_now", lambda: now)
+    place.restore(path, fast_lock().key)
+
+
+def test_what_expired_since_the_days_purge_goes_with_a_certificate_of_the_restores_own(
+    place: Place, after_the_days_purge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore_at(factories.NOW + timedelta(hours=2), place, after_the_days_purge, monkeypatch)
+    with place.opened():
+        assert Message.objects.get().accepted_at == CUTOFF + timedelta(hours=3)
+        assert AuditEvent.objects.get(action="backup.restored").after["purged"] == 1
+        nightly, own = PurgeRun.objects.order_by("started_at")
+        assert (own.messages_deleted, own.previous, own.night) == (1, nightly, nightly.night)
+        assert own.digest == certificates.seal(own)
+
+
+def test_what_was_purged_before_the_backup_is_not_told_again(
+    place: Place, after_the_days_purge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore_at(factories.NOW + timedelta(minutes=30), place, after_the_days_purge, monkeypatch)
+    with place.opened():
+        assert Message.objects.count() == 2
+        assert AuditEvent.objects.get(action="backup.restored").after["purged"] == 0
+
+
+def test_the_nightly_purge_goes_on_as_if_nothing_had_been_restored(
+    place: Place, after_the_days_purge: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore_at(factories.NOW + timedelta(hours=2), place, after_the_days_purge, monkeypatch)
+    with place.opened():
+        nightly, own = PurgeRun.objects.order_by("started_at")
+        assert retention.purge(factories.NOW + timedelta(hours=4)) == [nightly]
+        [tomorrow] = retention.purge(factories.NOW + timedelta(days=1))
+        assert (tomorrow.messages_deleted, tomorrow.previous) == (1, own)
+
+
+def test_what_a_running_export_holds_is_not_purged_by_a_restore(
+    place: Place, user: Any, after_the_days_purge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"organization": user.organization, "requested_by": user, "created_at": factories.NOW}
+    Export.objects.create(**fields, state="running", held_until=factories.NOW + timedelta(hours=24))
+    restore_at(factories.NOW + timedelta(hours=2), place, make_at(tmp_path / "two.backup"), monkeypatch)
+    with place.opened():
+        assert Message.objects.count() == 2
+        own = PurgeRun.objects.get(after_restore=True)
+        assert (own.messages_deleted, own.messages_kept) == (0, 1)
 
 
 def test_sessions_end_and_the_audit_log_tells(place: Place, user: Any, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ taken for not done, and what has expired since must not come back:
 3. No number has plans: the relay looks at a number when a text of after the restore is for it.
 4. Every session ends: one may have been ended since. API tokens stay, as they were when the backup was made; one that
    was revoked since works again, so this is said.
-5. What is older than the retention is purged (holds count, as every night), and expired packages go.
+5. What is older than the retention by now is purged, by runs of its own (holds count, as every night), and expired
+   packages go.
 6. Postgres counts its tables anew, which a restore leaves uncounted: plans would be poor until autovacuum came.
 7. The platform's audit chain tells of the restore.
 """
@@ -79,7 +80,7 @@ def _forget_what_was_under_way(tell: Tell) -> tuple[int, int, int]:
 def _purge(tell: Tell) -> int:
     now = clock.database_now()
     try:
-        runs = retention.purge(now, actor=ACTOR)
+        runs = retention.purge_restored(now, ACTOR)
     except retention.IncompleteError as error:
         sentence = _("What has expired could not be purged ({errors}). Run the restore again.")
         raise BackupError("not_purged", sentence.format(errors=error)) from error
