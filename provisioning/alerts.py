@@ -87,6 +87,11 @@ def visible_to(user: User) -> QuerySet[Alert]:
     return mine.filter(code__in=alert_words.codes_for(user))
 
 
+def of_the_provider() -> QuerySet[Alert]:
+    """The provider's own alerts whose causes stand."""
+    return Alert.objects.filter(organization__isnull=True, cleared_at__isnull=True)
+
+
 def mail_new(now: datetime) -> int:
     """Mail everything that was raised over a minute ago, is still open and was not mailed yet. How many alerts."""
     due = Alert.objects.filter(cleared_at__isnull=True, mailed_at__isnull=True, raised_at__lte=now - SETTLES_AFTER)

@@ -15,11 +15,11 @@ from texting_hub.api import problem_response
 
 @signed_in
 def home(request: HttpRequest) -> HttpResponse:
-    """Everybody's own first page: the admin for operators, the desk for officers, the portal, or the inbox."""
+    """Everybody's own first page: the relay for operators, the desk for officers, the portal, or the inbox."""
     user: Any = request.user
     granted = permissions_of(user)
     if user.is_staff:
-        return redirect("admin:index")
+        return redirect("operations")
     if Permission.VIEW_ORGANIZATION in granted:
         return redirect("overview")
     if Permission.VIEW_USERS in granted:

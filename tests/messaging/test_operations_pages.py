@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from messaging.operations import figures, minutes
 from messaging.operations.charts import lines, stack, ticks
 from messaging.tasks import look_for_alerts
 from provisioning import heartbeats
+from provisioning.alerts import clear_alert, raise_alert
 from provisioning.models import Alert, User
 from tests import factories
 from tests.messaging.operations_rows import MARKER, PERSON, batch, sending_of, text_of, with_log
@@ -84,6 +86,25 @@ def test_the_relay_page_tells_queue_answers_receipts_and_accounts(
     assert "no sign of life" in page
     heartbeats.beat(heartbeats.RELAY, now)
     assert "no sign of life" not in shown(operator, "/operations/?part=1")
+
+
+def test_operators_land_on_the_relay_which_links_the_admin(operator: Client) -> None:
+    landed = operator.get(reverse("home"), follow=True)
+    assert landed.redirect_chain == [(reverse("operations"), 302)]
+    assert f'class="btn" href="{reverse("admin:index")}"' in landed.content.decode()
+
+
+def test_the_relay_page_counts_the_providers_own_alerts_and_links_them(operator: Client, user: User) -> None:
+    assert "the provider</h2>" not in shown(operator, "/operations/")
+    raise_alert("backup_missing", user.organization, since="2026-11-20")
+    raise_alert("mail_failing", None, reason="gone")
+    clear_alert("mail_failing", None)
+    raise_alert("backup_missing", None, since="2026-11-22")
+    page = shown(operator, "/operations/?part=1")
+    assert "1 alert needs the provider" in page
+    (address,) = re.findall(r'href="(/admin/provisioning/alert/[^"]+)"', page)
+    found = operator.get(unescape(address)).context["cl"].queryset
+    assert [(alert.code, alert.organization) for alert in found] == [("backup_missing", None)]
 
 
 def test_the_part_that_is_asked_for_again_is_no_whole_page(operator: Client, account: CarrierAccount) -> None:

@@ -14,6 +14,7 @@ from messaging import clock, health
 from messaging.models.messages import Status
 from messaging.operations import figures, minutes
 from messaging.operations.charts import lines, stack, ticks
+from provisioning import alerts
 from provisioning.roles import Permission, requires
 
 TICKS: Final = {"hour": figures.QUARTER, "day": timedelta(hours=6)}
@@ -38,6 +39,7 @@ def context() -> dict[str, Any]:
     looks = {"hour": minutes.course(now, figures.HOUR, figures.MINUTE), "day": minutes.day_course(now)}
     return {
         "now": now,
+        "alerts": alerts.of_the_provider().count(),
         "queue": queue,
         "delay": delay,
         "oldest_seconds": queue.oldest_seconds(now),
