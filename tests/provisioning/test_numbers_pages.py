@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
@@ -362,6 +363,15 @@ def test_a_number_that_the_provider_paused_says_so_and_why(admin: Client, user: 
     assert "Your provider paused this number" in words
     assert said in words
     assert "Sending Paused" in words
+
+
+def test_the_page_of_one_number_tells_times_as_the_organization_reads_them(
+    admin: Client, organization: Organization, location: Location
+) -> None:
+    asked_at = datetime(2026, 11, 24, 6, 58, tzinfo=UTC)
+    row = number(organization, "+16505550100", location=location, capability_checked_at=asked_at)
+    assert organization.time_zone == "America/Los_Angeles"
+    assert "Last asked 23 Nov 2026, 22:58" in text_of(admin.get(page_of(row)))
 
 
 def test_the_page_of_one_number_takes_few_queries(
