@@ -55,7 +55,7 @@ def composer_of(conversation: Conversation, user: User) -> Composer:
 
 def closed_for(standing: Standing) -> Composer | None:
     """What closes every composer of a user; None when nothing does."""
-    return None if standing.can_send else Composer(standing.code, str(CLOSED_TITLE), standing.sentence)
+    return None if standing.can_send else Composer(standing.code, str(CLOSED_TITLE), standing.full_sentence)
 
 
 def _opt_out_sentence(conversation: Conversation, refusal: Refusal) -> str:

@@ -186,7 +186,7 @@ def _refuse_by_standing(user: User) -> None:
     """Say what stands in the way. Nothing, when it went away since."""
     standing = standings([user.pk])[user.pk]
     if not standing.can_send:
-        raise Refusal(standing.code, standing.sentence)
+        raise Refusal(standing.code, standing.full_sentence)
 
 
 def check_content(body: str, seen: Outlook, own: Own, *, confirmed: bool) -> bool:

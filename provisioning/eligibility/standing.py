@@ -87,6 +87,11 @@ class Standing:
     code: str
     sentence: str
 
+    @property
+    def full_sentence(self) -> str:
+        """With its full stop, for where it stands alone."""
+        return f"{self.sentence}." if self.sentence else ""
+
 
 def standing(user: User) -> Standing:
     """The standing of one user, by the Python rules."""

@@ -246,7 +246,7 @@ def test_a_composer_that_did_not_change_is_left_alone(client: Client, conversati
     User.objects.filter(pk=conversation.user_id).update(texting_setting=TextingSetting.OFF)
     closing = client.get(address, {"state": "open"}, headers=HTMX)
     assert closing.status_code == 200
-    assert "Business Texting is off for you." in closing.content.decode()
+    assert "Business Texting is off for you. Ask your administrator to turn it on.</p>" in closing.content.decode()
     assert client.get(address, {"state": "texting_off"}, headers=HTMX).status_code == 204
 
 
