@@ -14,6 +14,7 @@ from messaging.labels import Label, label
 from messaging.models import Message
 from messaging.models.messages import Direction, Kind, Status
 from messaging.policy import RESENDABLE, may_resend
+from messaging.reasons import OF_THE_NUMBER
 from provisioning.models import User
 
 
@@ -65,7 +66,8 @@ def _resends(messages: Sequence[Message], user: User) -> dict[uuid.UUID | None, 
 
 def _bubble(message: Message, resends: list[Message], now: datetime) -> Bubble:
     accepted = [resend for resend in resends if resend.status != Status.BLOCKED]
-    offered = message.status in RESENDABLE and message.kind == Kind.PERSON and not accepted
+    helps = message.status in RESENDABLE and message.reason not in OF_THE_NUMBER
+    offered = helps and message.kind == Kind.PERSON and not accepted
     return Bubble(
         message=message,
         label=label(message, now),

@@ -42,6 +42,12 @@ BLOCKS: Final = frozenset({
 """What a carrier says with these is its decision about the sender or the text, in an answer and in a receipt alike."""
 
 
+OF_THE_NUMBER: Final = frozenset({
+    Reason.INVALID_DESTINATION, Reason.NOT_TEXTABLE, Reason.DESTINATION_NOT_ALLOWED, Reason.EMERGENCY,
+})  # fmt: skip
+"""The number takes no texts: sending the same again to it can't help, so it is not offered."""
+
+
 def blocked_by(reason: str) -> str:
     """Who decided, where a carrier gave this reason: the carrier, or nobody."""
     return "carrier" if reason in BLOCKS else ""

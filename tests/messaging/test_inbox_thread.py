@@ -279,6 +279,16 @@ def test_nothing_else_may_be_sent_again(client: Client, conversation: Conversati
     assert Message.objects.filter(resend_of=first).count() == 0
 
 
+@pytest.mark.parametrize("reason", ["invalid_destination", "not_textable"])
+def test_a_number_that_takes_no_texts_is_not_offered_the_same_again(
+    client: Client, conversation: Conversation, reason: str
+) -> None:
+    first = said(conversation, "hello", status="undelivered", reason=reason)
+    assert AGAIN.findall(shown(client, conversation)) == []
+    again(client, first)
+    assert Message.objects.filter(resend_of=first).count() == 0
+
+
 def test_two_presses_send_one_text(client: Client, conversation: Conversation) -> None:
     first = said(conversation, "hello", status="failed")
     again(client, first)
