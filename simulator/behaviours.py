@@ -58,6 +58,11 @@ class Behaviour:
     steps: tuple[Step, ...] = ()
     shown: bool = True
 
+    @property
+    def arrives(self) -> bool:
+        """Whether a text that was taken comes to its phone."""
+        return all(step.claim != UNDELIVERED for step in self.steps)
+
 
 BEHAVIOURS = {
     behaviour.key: behaviour

@@ -64,6 +64,7 @@ class Carrier:
         if not decision.behaviour.takes:
             self.log.add(format_html(_("Not taken for {}: {}"), grouped(text.phone), decision.behaviour.label))
             return decision
+        text.arrived = decision.behaviour.arrives
         owed = texts.receipts(text, decision, callback_url)
         await self.ledger.insert([text, *owed])
         self.courier.owe(owed)

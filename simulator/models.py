@@ -56,6 +56,7 @@ class Text(models.Model):
     digest = models.CharField(max_length=64)
     pictures = models.PositiveSmallIntegerField(default=0)
     at = models.DateTimeField()
+    arrived = models.BooleanField(default=True, help_text="Whether it came to the phone that it was for.")
 
     class Meta:
         indexes = [

@@ -89,8 +89,8 @@ def _chosen_phone(phones: list[Phone], asked: str) -> str:
 
 def _businesses(phone: str) -> list[tuple[str, str]]:
     """The numbers this phone texts with, latest first, with their names."""
-    rows = Text.objects.filter(phone=phone).values("business").annotate(newest=Max("id")).order_by("-newest")
-    return [(row["business"], _name(row["business"])) for row in rows[:THREADS]]
+    rows = Text.objects.filter(phone=phone, arrived=True).values("business").annotate(newest=Max("id"))
+    return [(row["business"], _name(row["business"])) for row in rows.order_by("-newest")[:THREADS]]
 
 
 def _name(business: str) -> str:
@@ -99,7 +99,7 @@ def _name(business: str) -> str:
 
 
 def _thread(phone: str, business: str) -> list[Text]:
-    newest = Text.objects.filter(phone=phone, business=business).order_by("-id")[:THREAD_LENGTH]
+    newest = Text.objects.filter(phone=phone, business=business, arrived=True).order_by("-id")[:THREAD_LENGTH]
     return list(reversed(newest))
 
 
@@ -134,7 +134,7 @@ def _others(known: set[str]) -> list[Phone]:
 def _unread(phones: list[Phone]) -> dict[str, int]:
     seen = Phone.objects.filter(pk=OuterRef("phone")).values("seen")
     rows = (
-        Text.objects.filter(phone__in=[phone.e164 for phone in phones], to_phone=True)
+        Text.objects.filter(phone__in=[phone.e164 for phone in phones], to_phone=True, arrived=True)
         .annotate(seen=Coalesce(Subquery(seen), 0))
         .values("phone")
         .annotate(unread=Count("id", filter=Q(id__gt=F("seen"))))

@@ -45,6 +45,15 @@ def test_what_arrived_is_on_the_screen_escaped(browser: Browser, simulator: Simu
     assert "Northwind Dental Supply" in page
 
 
+def test_what_was_not_delivered_is_not_on_the_screen(browser: Browser, simulator: Simulator) -> None:
+    simulator.send("one", "comes through")
+    simulator.control("mode", {"behaviour": "undelivered"})
+    simulator.send("two", "never arrives")
+    page = browser.page(phone=PHONE)
+    assert "comes through" in page
+    assert "never arrives" not in page
+
+
 def test_a_phone_has_a_thread_for_each_business_number(browser: Browser, simulator: Simulator) -> None:
     simulator.send("one", "from the first")
     simulator.send("two", "from the second", **{"from": "+14155550102"})
