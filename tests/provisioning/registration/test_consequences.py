@@ -94,7 +94,7 @@ def test_the_reason_stands_in_the_composer_on_the_users_page_and_in_service_sett
     assert standings([user.pk])[user.pk].sentence == sentence
     composer = closed_for(standing(user))
     assert composer is not None
-    assert composer.sentence == sentence
+    assert composer.sentence == f"{sentence}."
     assert standing(user).can_receive
     assert [item.sentence for item in check_user(user) if item.code == "registration"] == [sentence]
     assert [item.sentence for item in check_organization(user.organization) if item.code == "registration"] == [
