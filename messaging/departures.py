@@ -50,21 +50,20 @@ class Held(NamedTuple):
     own_e164: str
     counterpart: str
     body: str
-    confirmed: bool
     accepted_at: datetime
     attempts: int
 
 
 _HELD: Final = Statement(
     """
-    SELECT id, conversation_id, number_id, user_id, organization_id, kind, own_e164, counterpart, body, confirmed,
+    SELECT id, conversation_id, number_id, user_id, organization_id, kind, own_e164, counterpart, body,
         accepted_at, attempts
     FROM messaging_message
     WHERE id {in ids} AND status = 'queued' AND lease_token = %(token)s AND leased_until > %(now)s ORDER BY id {lock}
     """,
     answers={
         "id": "uuid", "conversation_id": "uuid", "number_id": "uuid", "user_id": "uuid", "organization_id": "uuid",
-        "kind": "text", "own_e164": "text", "counterpart": "text", "body": "text", "confirmed": "bool",
+        "kind": "text", "own_e164": "text", "counterpart": "text", "body": "text",
         "accepted_at": "time", "attempts": "int",
     },
 )  # fmt: skip

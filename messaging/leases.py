@@ -72,16 +72,17 @@ class Lease:
 
 
 class Beyond:
-    """When to look past an organization that fills the room: as often as that takes a tenth of the time at most."""
+    """When to look past an organization that fills an account's room: as often as that takes a tenth of the time at
+    most. By account, or one with a crowd would take the turn of all others."""
 
     def __init__(self) -> None:
-        self._again = 0.0
+        self._again: dict[uuid.UUID, float] = {}
 
-    def is_time(self) -> bool:
-        return time.monotonic() >= self._again
+    def is_time(self, account: uuid.UUID) -> bool:
+        return time.monotonic() >= self._again.get(account, 0.0)
 
-    def took(self, seconds: float) -> None:
-        self._again = time.monotonic() + _RARELY * seconds
+    def took(self, account: uuid.UUID, seconds: float) -> None:
+        self._again[account] = time.monotonic() + _RARELY * seconds
 
 
 class _Number(NamedTuple):
@@ -276,7 +277,7 @@ def _due_numbers(account: uuid.UUID, now: datetime, most: int, beyond: Beyond) -
     """Those that wait longest, locked; those with a backlog behind the others, but never quite without a turn."""
     in_front = most - most // _A_SHARE
     first = _numbers(_DUE, account=account, now=now, backlog=False, most=in_front)
-    if len(first) == in_front and beyond.is_time():
+    if len(first) == in_front and beyond.is_time(account):
         first = _with_others(first, account, now, beyond)
     room = most - len(first)
     return first + (_numbers(_DUE, account=account, now=now, backlog=True, most=room) if room else [])
@@ -291,7 +292,7 @@ def _with_others(first: list[_Number], account: uuid.UUID, now: datetime, beyond
         return first
     began = time.monotonic()
     found = _numbers(_BEYOND, account=account, now=now, backlog=False, most=places, crowd=crowd)
-    beyond.took(time.monotonic() - began)
+    beyond.took(account, time.monotonic() - began)
     known = {number.pk for number in first}
     others = [number for number in found if number.pk not in known]
     those_of_the_crowd = [number for number in reversed(first) if number.organization_id in crowd]

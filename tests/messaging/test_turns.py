@@ -63,7 +63,9 @@ def test_to_look_past_a_crowd_takes_a_tenth_of_the_time_at_most(
     one = write(stranger, "one", at=NOW + timedelta(seconds=1))
     beyond, moment = leases.Beyond(), [1000.0]
     monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: moment[0]))
-    beyond.took(2.0)
+    account, other = SendingNumber.objects.get(number__user=user).carrier_account_id, uuid.uuid4()
+    beyond.took(account, 2.0)
+    assert (beyond.is_time(account), beyond.is_time(other)) == (False, True)
     moment[0] += 17.9
     lease = leases.take(NOW + timedelta(seconds=1), 4, beyond=beyond)
     assert lease is not None
